@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The Internet checksum (RFC 1071) over mbufs of any shape. It owns the arithmetic and the
+ * pseudo-headers; whether a checksum has to be verified at all is the callers' business.
+ *
+ * DPDK's helpers are not enough here: rte_raw_cksum_mbuf() of 22.11 loses the carries of a segment
+ * that starts at an odd offset, and the rte_ipv6_*_cksum() family takes protocol and length from
+ * the fixed header, which is wrong behind extension headers.
+ */
+#include "proto/internal.h"
+
+#include <rte_ip.h>
+
+/*
+ * Sums stay in memory order; 2^16 = 1 modulo 0xffff, so wider words may be added as they are (RFC
+ * 1071 2(B), 2(C)). Two accumulators of 32-bit halves cannot overflow below 2^32 words.
+ */
+static uint64_t sum_bytes(const uint8_t *p, size_t len)
+{
+	uint64_t a = 0, b = 0, v, w;
+
+	for (; len >= 16; p += 16, len -= 16) {
+		memcpy(&v, p, 8);
+		memcpy(&w, p + 8, 8);
+		a += (v & UINT32_MAX) + (w & UINT32_MAX);
+		b += (v >> 32) + (w >> 32);
+	}
+	return a + b + __rte_raw_cksum(p, len, 0);
+}
+
+static uint16_t fold(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	return __rte_raw_cksum_reduce((uint32_t)sum);
+}
+
+uint16_t hr_raw_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
+{
+	uint32_t done = 0, n;
+	uint64_t sum = 0;
+	uint16_t part;
+
+	for (; m != NULL && off >= m->data_len; m = m->next)
+		off -= m->data_len;
+	for (; m != NULL && done < len; m = m->next, off = 0) {
+		n = RTE_MIN(m->data_len - off, len - done);
+		part = fold(sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n));
+		/* RFC 1071 2(B): a part that starts at an odd offset contributes with its bytes
+		 * swapped. */
+		sum += done & 1 ? rte_bswap16(part) : part;
+		done += n;
+	}
+	must(done == len);
+	return fold(sum);
+}
+
+/* RFC 9293 3.1 and RFC 8200 8.1: addresses, upper-layer length, zeros, protocol. */
+static uint32_t pseudo_header_sum(const struct hr_frame *f)
+{
+	size_t addr_len = f->family == 4 ? 4 : 16;
+	uint32_t sum;
+
+	if (f->proto == IPPROTO_ICMP)
+		return 0; /* RFC 792: ICMP has none */
+	sum = __rte_raw_cksum(f->src, addr_len, 0);
+	sum = __rte_raw_cksum(f->dst, addr_len, sum);
+	return sum + rte_cpu_to_be_16(f->l4_len) + rte_cpu_to_be_16(f->proto);
+}
+
+uint16_t hr_l4_sum(const struct rte_mbuf *m, const struct hr_frame *f)
+{
+	return fold((uint64_t)pseudo_header_sum(f) + hr_raw_sum(m, f->l4_off, f->l4_len));
+}
+
+/* The protocol number behind the extension headers that end at l4_off. */
+static uint8_t ip6_upper_proto(const uint8_t *ip, unsigned len)
+{
+	uint8_t proto = ip[6];
+	unsigned off = sizeof(struct rte_ipv6_hdr), ext_len;
+
+	while (off < len) {
+		must(hr_ip6_is_ext(proto));
+		ext_len = hr_ip6_ext_len(proto, ip + off);
+		proto = ip[off];
+		off += ext_len;
+	}
+	must(off == len);
+	return proto;
+}
+
+uint16_t hr_l4_checksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, l3_off);
+	struct hr_frame f = {.l4_off = l4_off};
+	unsigned hdr_len = l4_off - l3_off, total;
+
+	must(l4_off <= m->data_len && hdr_len >= sizeof(struct rte_ipv4_hdr));
+	if (ip[0] >> 4 == 4) {
+		f.family = 4;
+		f.proto = ip[9];
+		f.src = ip + 12;
+		f.dst = ip + 16;
+		total = hr_load_be16(ip + 2);
+	} else {
+		must(hdr_len >= sizeof(struct rte_ipv6_hdr));
+		f.family = 6;
+		f.proto = ip6_upper_proto(ip, hdr_len);
+		f.src = ip + 8;
+		f.dst = ip + 24;
+		total = sizeof(struct rte_ipv6_hdr) + hr_load_be16(ip + 4);
+	}
+	must(total >= hdr_len);
+	f.l4_len = (uint16_t)(total - hdr_len);
+	return (uint16_t)~hr_l4_sum(m, &f);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of proto/ share with each other and with their tests: loads that need no
+ * alignment, the two IP parsers behind hr_frame_parse(), checksum pieces, and the general TCP
+ * option parser behind the fast path.
+ */
+#ifndef HR_PROTO_INTERNAL_H
+#define HR_PROTO_INTERNAL_H
+
+#include <rte_byteorder.h>
+
+#include "proto/frame.h"
+
+/* IPv6 extension headers that one packet may carry (RFC 8504 5.3 lets a host set such a limit). */
+#define HR_IP6_MAX_EXTENSIONS 8
+
+static inline uint16_t hr_load_be16(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return rte_be_to_cpu_16(v);
+}
+
+static inline uint32_t hr_load_be32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return rte_be_to_cpu_32(v);
+}
+
+static inline void hr_store_be16(void *p, uint16_t v)
+{
+	v = rte_cpu_to_be_16(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void hr_store_be32(void *p, uint32_t v)
+{
+	v = rte_cpu_to_be_32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+/*
+ * Parse the IP header at f->l3_off: fills family, l4_off, l4_len, ttl, proto, tos, src, dst; leaves
+ * kind alone. Addresses are judged too.
+ */
+enum hr_drop hr_ip4_parse(const struct rte_mbuf *m, struct hr_frame *f);
+enum hr_drop hr_ip6_parse(const struct rte_mbuf *m, struct hr_frame *f);
+
+/*
+ * An extension header that can be stepped over (RFC 8200 4): hop-by-hop, destination options,
+ * routing, fragment. hr_ip6_ext_len() needs two readable bytes.
+ */
+bool hr_ip6_is_ext(uint8_t proto);
+unsigned hr_ip6_ext_len(uint8_t proto, const uint8_t *ext);
+
+/* One's complement sum of len bytes at off over all segments, folded to 16 bits, not complemented.
+ */
+uint16_t hr_raw_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len);
+/* The same over L4 with the pseudo-header that proto asks for: 0xffff when a received checksum is
+ * good. */
+uint16_t hr_l4_sum(const struct rte_mbuf *m, const struct hr_frame *f);
+
+/* The general option parser; p is `off` bytes from the data start. Sets opts and the option values
+ * of s only. */
+void hr_tcp_options_parse(const uint8_t *p, unsigned len, unsigned off, struct tcp_seg *s);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP header and options to struct tcp_seg (RFC 9293 3.1, 3.2). What an option means in the state
+ * the connection is in (MSS only in a SYN, timestamps only when negotiated) is left to the core:
+ * here it is present and well-formed, or it is not.
+ */
+#include "proto/internal.h"
+
+#include <rte_tcp.h>
+
+#define OPT_EOL     0
+#define OPT_NOP     1
+#define OPT_MSS     2
+#define OPT_WSCALE  3
+#define OPT_SACK_OK 4
+#define OPT_SACK    5
+#define OPT_TS      8
+
+/* RFC 7323 2.3 (WS-3): a larger shift count is used as 14. */
+#define WSCALE_MAX 14
+
+/* NOP NOP timestamps(10): all the options of nearly every segment (RFC 7323 appendix A). */
+#define NOP_NOP_TS     RTE_BE32(0x0101080a)
+#define NOP_NOP_TS_LEN 12
+
+/*
+ * One option of a legal length. A known kind with a length that is not its own is skipped like an
+ * unknown one (RFC 9293 MUST-6: ignore what is not implemented). The first well-formed one of a
+ * kind wins.
+ */
+static void take_option(const uint8_t *p, unsigned off, struct tcp_seg *s)
+{
+	unsigned len = p[1];
+
+	switch (p[0]) {
+	case OPT_MSS:
+		/* An MSS of 0 would let nothing be sent: taken as absent. */
+		if (len != 4 || (s->opts & TCPO_MSS) || hr_load_be16(p + 2) == 0)
+			return;
+		s->mss = hr_load_be16(p + 2);
+		s->opts |= TCPO_MSS;
+		return;
+	case OPT_WSCALE:
+		if (len != 3 || (s->opts & TCPO_WSCALE))
+			return;
+		s->wscale = RTE_MIN(p[2], WSCALE_MAX);
+		s->opts |= TCPO_WSCALE;
+		return;
+	case OPT_SACK_OK:
+		if (len == 2)
+			s->opts |= TCPO_SACK_OK;
+		return;
+	case OPT_SACK:
+		/* RFC 2018 3: 8n + 2 bytes; 40 bytes of options hold four blocks at most. */
+		if (len < 10 || (len - 2) % 8 != 0 || (s->opts & TCPO_SACK))
+			return;
+		s->sack_off = (uint16_t)(off + 2);
+		s->sack_n = (uint8_t)((len - 2) / 8);
+		s->opts |= TCPO_SACK;
+		return;
+	case OPT_TS:
+		if (len != 10 || (s->opts & TCPO_TS))
+			return;
+		s->tsval = hr_load_be32(p + 2);
+		s->tsecr = hr_load_be32(p + 6);
+		s->opts |= TCPO_TS;
+		return;
+	}
+}
+
+/*
+ * RFC 9293 MUST-4, MUST-5: options are taken from any segment; MUST-64: they may begin at any
+ * octet; MUST-7: a length of 0 or 1, or past the header, ends the parsing (and cannot loop).
+ */
+void hr_tcp_options_parse(const uint8_t *p, unsigned len, unsigned off, struct tcp_seg *s)
+{
+	unsigned i = 0;
+
+	while (i < len && p[i] != OPT_EOL) {
+		if (p[i] == OPT_NOP) {
+			i++;
+			continue;
+		}
+		if (len - i < 2 || p[i + 1] < 2 || p[i + 1] > len - i) {
+			s->opts |= TCPO_BAD;
+			return;
+		}
+		take_option(p + i, off + i, s);
+		i += p[i + 1];
+	}
+}
+
+enum hr_drop hr_tcp_parse(struct rte_mbuf *m, uint16_t l4_off, uint16_t l4_len, struct tcp_seg *s)
+{
+	const struct rte_tcp_hdr *tcp =
+		rte_pktmbuf_mtod_offset(m, const struct rte_tcp_hdr *, l4_off);
+	const uint8_t *opt = (const uint8_t *)(tcp + 1);
+	unsigned hdr_len, opt_len;
+	uint32_t word;
+
+	if (l4_len < sizeof(*tcp) || (uint32_t)l4_off + l4_len > m->pkt_len)
+		return DROP_tcp_short;
+	if (m->data_len < l4_off + sizeof(*tcp))
+		return DROP_short_frame;
+	hdr_len = (tcp->data_off >> 4) * 4u;
+	if (hdr_len < sizeof(*tcp) || hdr_len > l4_len)
+		return DROP_tcp_offset;
+	if (m->data_len < l4_off + hdr_len)
+		return DROP_short_frame;
+	if (tcp->src_port == 0 || tcp->dst_port == 0)
+		return DROP_tcp_port_zero;
+
+	*s = (struct tcp_seg){
+		.m = m,
+		.seq = rte_be_to_cpu_32(tcp->sent_seq),
+		.ack = rte_be_to_cpu_32(tcp->recv_ack),
+		.wnd = rte_be_to_cpu_16(tcp->rx_win),
+		.urg = rte_be_to_cpu_16(tcp->tcp_urp),
+		.payload_off = (uint16_t)(l4_off + hdr_len),
+		.payload_len = l4_len - hdr_len,
+		.flags = tcp->tcp_flags,
+		.sport = rte_be_to_cpu_16(tcp->src_port),
+		.dport = rte_be_to_cpu_16(tcp->dst_port),
+	};
+	opt_len = hdr_len - (unsigned)sizeof(*tcp);
+	if (opt_len == 0)
+		return DROP_NONE;
+	memcpy(&word, opt, sizeof(word));
+	if (likely(opt_len == NOP_NOP_TS_LEN && word == NOP_NOP_TS)) {
+		s->opts = TCPO_TS;
+		s->tsval = hr_load_be32(opt + 4);
+		s->tsecr = hr_load_be32(opt + 8);
+		return DROP_NONE;
+	}
+	hr_tcp_options_parse(opt, opt_len, l4_off + (unsigned)sizeof(*tcp), s);
+	return DROP_NONE;
+}
+
+struct tcp_sack hr_seg_sack(const struct tcp_seg *s, unsigned i)
+{
+	const uint8_t *p;
+
+	must(i < s->sack_n);
+	p = rte_pktmbuf_mtod_offset(s->m, const uint8_t *, s->sack_off + 8 * i);
+	return (struct tcp_sack){.left = hr_load_be32(p), .right = hr_load_be32(p + 4)};
+}
