@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of the core share among themselves: one choke point for state, the send ranges,
+ * recovery, timers. Nobody outside lib/tcp includes this (hr_tcb_check() aside, tests use tcp.h as
+ * everybody does).
+ */
+#ifndef HR_TCP_CORE_H
+#define HR_TCP_CORE_H
+
+#include "tcp/tcp.h"
+
+#define TCP_MIN_MSS         48u  /* a peer that announces less is treated as announcing this */
+#define TCP_DEFAULT_MSS4    536u /* RFC 9293 3.7.1, MUST-15 */
+#define TCP_DEFAULT_MSS6    1220u
+#define TCP_MAX_WSCALE      14u /* RFC 7323 2.3 */
+#define TCP_MAX_CWND        (1u << 30)
+#define TCP_TS_OPT_BYTES    12u
+#define TCP_DUP_THRESH      3u                       /* RFC 5681 3.2, for peers without SACK */
+#define TCP_RTO_SYN_LOST_US 3000000u                 /* RFC 6298 5.7 */
+#define TCP_PAWS_IDLE_MS    (24u * 24 * 3600 * 1000) /* RFC 7323 5.5 */
+#define TCP_TLP_MIN_US      10000u /* no probe sooner: scheduling noise of hosts is not loss */
+#define TCP_MIN_PMTU4       552u /* an ICMP error cannot push the path MTU below; attackers would */
+#define TCP_MIN_PMTU6       1280u /* RFC 8201 4 */
+
+static inline uint32_t tcp_ms(uint64_t now_us)
+{
+	return (uint32_t)(now_us / 1000);
+}
+
+/* A time whose low 32 bits were kept, within 35 minutes of now. */
+static inline uint64_t tcp_expand(uint64_t now_us, uint32_t low)
+{
+	return now_us + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)now_us);
+}
+
+static inline const struct hr_tcp_params *tcp_params(const struct tcp_ctx *c, const struct tcb *t)
+{
+	return &c->params[t->params];
+}
+
+static inline uint32_t tcp_tsval(const struct tcb *t, uint64_t now_us)
+{
+	return tcp_ms(now_us) + t->ts_off;
+}
+
+static inline struct tcb_ext *tcb_ext(const struct tcp_ctx *c, const struct tcb *t)
+{
+	return t->ext == 0 ? NULL : hr_slab_at(c->exts, t->ext);
+}
+
+#define TCPS_SYNCHRONISED                                                                          \
+	(BIT(TCPS_ESTABLISHED) | BIT(TCPS_FIN_WAIT_1) | BIT(TCPS_FIN_WAIT_2) |                     \
+		BIT(TCPS_CLOSE_WAIT) | BIT(TCPS_CLOSING) | BIT(TCPS_LAST_ACK) |                    \
+		BIT(TCPS_TIME_WAIT))
+/* States in which the peer may still send data. */
+#define TCPS_RECEIVING (BIT(TCPS_ESTABLISHED) | BIT(TCPS_FIN_WAIT_1) | BIT(TCPS_FIN_WAIT_2))
+
+/* state.c */
+void tcb_enter(struct tcb *t, enum tcp_state s);
+struct tcb_ext *hr_ext_get(struct tcp_ctx *c, struct tcb *t);
+void hr_ext_put(struct tcp_ctx *c, struct tcb *t);      /* when nothing in it is needed */
+uint32_t hr_tcb_end(struct tcb *t, enum hr_reason why); /* CLOSED: returns TCP_EV_CLOSED once */
+void hr_tcb_init(struct tcp_ctx *c, struct tcb *t, uint16_t params, uint64_t now_us);
+void hr_tcb_peer_options(
+	struct tcp_ctx *c, struct tcb *t, bool ts, bool sack, bool wscale, uint8_t shift);
+void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+
+/* isn.c */
+uint32_t hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
+	uint64_t now_us);
+
+/* params.c */
+uint8_t hr_params_wscale(const struct hr_tcp_params *p);
+uint16_t hr_params_mss(const struct hr_tcp_params *p, bool v6, uint16_t mtu);
+
+/* ranges.c */
+struct tx_range *hr_range_at(const struct tcp_ctx *c, const struct tcb *t, uint32_t i);
+/* Record that [seq, end) leaves now; false when there is no memory (nothing changed). */
+bool hr_range_push(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t end, uint8_t flags,
+	uint64_t now_us);
+/* Cut r at seq (inside it); the second part follows. False without memory. */
+bool hr_range_split(struct tcp_ctx *c, struct tcb *t, struct tx_range *r, uint32_t seq);
+/* Drop everything below una. */
+void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
+void hr_range_free_all(struct tcp_ctx *c, struct tcb *t);
+/* Set or clear TR_SACKED / TR_LOST with the byte counts of ext kept. */
+void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t clear);
+void hr_range_merge_sacked(struct tcp_ctx *c, struct tcb *t);
+uint32_t hr_tcb_pipe(const struct tcp_ctx *c, const struct tcb *t);
+
+#define HR_RANGE_FOREACH(c, t, i, r)                                                               \
+	for (uint32_t i = (t)->range_head; i != 0 && ((r) = hr_range_at(c, t, i)) != NULL;         \
+		i = (r)->next)
+
+/* rtt.c */
+void hr_rtt_sample(struct tcp_ctx *c, struct tcb *t, uint32_t rtt_us);
+uint32_t hr_rto_us(const struct tcp_ctx *c, const struct tcb *t); /* with back-off */
+
+/* What one ACK told, gathered once and handed to recovery and congestion control. */
+struct tcp_ack {
+	uint32_t prior_una, prior_flight;
+	uint32_t acked;  /* bytes newly acknowledged cumulatively */
+	uint32_t sacked; /* bytes newly SACKed */
+	uint32_t rtt_us; /* 0 = no sample */
+	bool dsack;      /* the first block reported a duplicate */
+	bool dup;        /* RFC 5681 2: a duplicate ACK */
+	bool only_retx;  /* all newly acknowledged data had been retransmitted */
+};
+
+/* ack.c */
+/* RFC 9293 3.10.7.4 step 5 for an acceptable ACK. Returns events. */
+uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us);
+
+/* loss.c: RACK-TLP */
+void hr_rack_delivered(
+	struct tcb_ext *x, const struct tcb *t, const struct tx_range *r, uint64_t now_us);
+void hr_loss_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a, uint64_t now_us);
+void hr_loss_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+/* RACK reordering timer: mark what is overdue. */
+void hr_loss_on_reo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+void hr_loss_mark_all(struct tcp_ctx *c, struct tcb *t);
+
+/* deadline.c */
+void hr_timer_arm(struct tcb *t, enum tcp_timer kind, uint64_t when_us);
+void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us); /* new data left */
+void hr_timer_rearm(struct tcp_ctx *c, struct tcb *t,
+	uint64_t now_us); /* RTO or TLP for the flight, from now */
+
+/* recvq.c */
+/* Take [seq, seq+len) of m (payload at off, already inside the window). Returns events; sets ACK
+ * flags. Owns m. */
+uint32_t hr_recv_data(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint64_t now_us);
+void hr_recv_free(struct tcp_ctx *c, struct tcb *t);
+uint32_t hr_recv_fin_check(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+void hr_recv_urgent(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint32_t *events);
+
+/* reasm.c */
+/* Hold an out-of-order segment; false when there is no room for it (m is still the caller's). */
+bool hr_reasm_hold(struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint32_t seq, uint16_t off,
+	uint16_t len);
+/* The next held mbuf that continues rcv_nxt, trimmed, or NULL. */
+struct rte_mbuf *hr_reasm_pull(struct tcp_ctx *c, struct tcb *t);
+void hr_reasm_free(struct tcp_ctx *c, struct tcb_ext *x);
+void hr_sack_update(struct tcb_ext *x, uint32_t left, uint32_t right);
+void hr_sack_advance(struct tcb_ext *x, uint32_t rcv_nxt);
+
+/* window.c */
+/* The window field for a segment, and the new right edge. */
+uint16_t hr_window_field(const struct tcp_ctx *c, struct tcb *t, bool syn);
+/* True when the application made enough room to tell the peer (RFC 9293 3.8.6.2.2). */
+bool hr_window_update_due(const struct tcb *t);
+
+/* sendq.c */
+void hr_sendq_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
+void hr_sendq_free(struct tcp_ctx *c, struct tcb *t);
+
+/* challenge.c */
+/* Ask for a challenge ACK if the rate allows (RFC 5961 7). */
+void hr_challenge_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+bool hr_challenge_allowed(struct tcp_ctx *c, uint64_t now_us);
+
+/* cc.c */
+struct tcp_cc_ops {
+	const char *name;
+	void (*init)(struct tcp_ctx *c, struct tcb *t);
+	void (*on_ack)(struct tcp_ctx *c, struct tcb *t,
+		const struct tcp_ack *a); /* new data acknowledged, not in recovery */
+	uint32_t (*ssthresh)(
+		struct tcp_ctx *c, struct tcb *t); /* at the start of recovery or at a timeout */
+	void (*on_exit)(struct tcp_ctx *c, struct tcb *t); /* recovery is over */
+};
+extern const struct tcp_cc_ops hr_cc_newreno;
+
+static inline const struct tcp_cc_ops *tcp_cc(const struct tcp_ctx *c, const struct tcb *t)
+{
+	return &hr_cc_newreno;
+}
+
+#endif

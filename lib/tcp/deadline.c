@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Time: the retransmission family is one timer at a time (RTO, tail loss probe, reordering,
+ * zero-window probe), beside the delayed ACK and the slow ones (keep-alive, orphaned FIN-WAIT-2),
+ * which follow from when the peer was last heard. Deadlines are stored when the reason arises;
+ * hr_tcp_deadline() only takes the least.
+ */
+#include "tcp/core.h"
+
+void hr_timer_arm(struct tcb *t, enum tcp_timer kind, uint64_t when_us)
+{
+	t->timer = kind & 0xf;
+	t->rexmit_at = when_us;
+}
+
+/* RFC 8985 7.2: one probe per tail, only while all is well. */
+static bool tlp_wanted(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct tcb_ext *x = tcb_ext(c, t);
+
+	return (t->flags & TF_SACK) && (t->flags & TF_RTT_VALID) && t->ca_state == CA_OPEN &&
+	       t->backoff == 0 && tcb_in(t, TCPS_SYNCHRONISED) &&
+	       (x == NULL || (!x->tlp_out && x->lost_bytes == 0));
+}
+
+/* How long the application lets the oldest data (or the SYN) wait, HR_NEVER when only the number of
+ * attempts counts. */
+static uint64_t give_up_at(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+	uint64_t first_us = tcp_expand(now_us, hr_range_at(c, t, t->range_head)->first_us);
+
+	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
+		return first_us + p->connect_timeout_ms * 1000ull;
+	/* SHLD-17: a peer that shrank its window to nothing and keeps answering is alive. */
+	if (t->snd_wnd == 0 && tcp_ms(now_us) - t->last_rcv_ms < 2 * (p->rto_max_us / 1000))
+		return HR_NEVER;
+	return p->user_timeout_ms != 0 ? first_us + p->user_timeout_ms * 1000ull : HR_NEVER;
+}
+
+/* The next timeout: not later than the moment of giving up. */
+static void arm_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	uint64_t at = now_us + hr_rto_us(c, t);
+
+	hr_timer_arm(t, TT_RTO, hr_min(at, hr_max(give_up_at(c, t, now_us), now_us + 1)));
+}
+
+/* PTO, RFC 8985 7.2. */
+static uint32_t pto_us(const struct tcp_ctx *c, const struct tcb *t)
+{
+	uint32_t pto = t->srtt_us8 / 4; /* 2 x SRTT */
+
+	/* A single segment may meet a delayed ACK. */
+	if (tcb_flight(t) <= t->snd_mss)
+		pto += tcp_params(c, t)->rto_min_us;
+	return hr_max(pto, TCP_TLP_MIN_US);
+}
+
+void hr_timer_rearm(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	if (tcb_flight(t) == 0)
+		hr_timer_arm(t, TT_NONE, HR_NEVER);
+	else if (tlp_wanted(c, t) && pto_us(c, t) < hr_rto_us(c, t))
+		hr_timer_arm(t, TT_TLP, now_us + pto_us(c, t));
+	else
+		arm_rto(c, t, now_us);
+}
+
+/* New data starts a timer that does not run (RFC 6298 5.1), and moves the probe behind it (RFC
+ * 8985 7.2). */
+void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	if (t->timer == TT_REO)
+		return;
+	if (t->timer == TT_RTO) {
+		if (tlp_wanted(c, t) && now_us + pto_us(c, t) < t->rexmit_at)
+			hr_timer_arm(t, TT_TLP, now_us + pto_us(c, t));
+		return;
+	}
+	if (t->timer == TT_PERSIST)
+		t->backoff = 0;
+	hr_timer_rearm(c, t, now_us);
+}
+
+/* A time on the ms clock, as microseconds; it may lie up to 24 days around now. */
+static uint64_t at_ms(uint64_t now_us, uint32_t ms)
+{
+	uint64_t now_ms = now_us / 1000;
+	int64_t at = (int64_t)now_ms + (int32_t)(ms - (uint32_t)now_ms);
+
+	return at < 0 ? 0 : (uint64_t)at * 1000;
+}
+
+static bool keepalive_applies(const struct tcp_ctx *c, const struct tcb *t)
+{
+	return tcp_params(c, t)->keepalive_ms != 0 && tcb_flight(t) == 0 &&
+	       t->timer != TT_PERSIST &&
+	       tcb_in(t, BIT(TCPS_ESTABLISHED) | BIT(TCPS_CLOSE_WAIT) | BIT(TCPS_FIN_WAIT_2));
+}
+
+static uint32_t keepalive_ms(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+
+	return t->last_rcv_ms + p->keepalive_ms + t->keep_probes * p->keepalive_interval_ms;
+}
+
+static bool orphan_in_fin_wait_2(const struct tcb *t)
+{
+	return t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_DEAF);
+}
+
+uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
+{
+	uint64_t at = t->rexmit_at;
+
+	if (t->state == TCPS_CLOSED)
+		return HR_NEVER;
+	if (t->flags & TF_ACK_DELAY)
+		at = hr_min(at, tcp_expand(now_us, t->delack_at));
+	if (orphan_in_fin_wait_2(t))
+		at = hr_min(at, at_ms(now_us, t->last_rcv_ms + tcp_params(c, t)->fin_wait2_ms));
+	if (keepalive_applies(c, t))
+		at = hr_min(at, at_ms(now_us, keepalive_ms(c, t)));
+	return at;
+}
+
+/* R2 (RFC 9293 3.8.3): has the oldest data waited too long? */
+static bool given_up(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+	uint64_t at = give_up_at(c, t, now_us);
+
+	if (at != HR_NEVER)
+		return at <= now_us;
+	return p->user_timeout_ms == 0 && t->snd_wnd != 0 &&
+	       hr_range_at(c, t, t->range_head)->sent > p->retries;
+}
+
+static uint32_t expire_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	if (given_up(c, t, now_us))
+		return hr_tcb_end(t, HR_TIMEOUT);
+	hr_count(c->m, HR_C_rto_fired);
+	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
+		t->flags |= TF_TIMED_SYN;
+	hr_loss_on_rto(c, t, now_us);
+	arm_rto(c, t, now_us);
+	return TCP_EV_OUTPUT;
+}
+
+static uint32_t expire_persist(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+
+	/* RFC 9293 MUST-37: answered probes keep the connection for ever; keep_probes counts the
+	 * unanswered ones. */
+	if (t->keep_probes >= p->retries)
+		return hr_tcb_end(t, HR_TIMEOUT);
+	t->keep_probes++;
+	t->flags |= TF_PROBE;
+	if (t->backoff < UINT8_MAX)
+		t->backoff++; /* SHLD-30 */
+	hr_timer_arm(t, TT_PERSIST, now_us + hr_rto_us(c, t));
+	return TCP_EV_OUTPUT;
+}
+
+static uint32_t expire_tlp(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	t->flags |= TF_TLP;
+	arm_rto(c, t, now_us);
+	return TCP_EV_OUTPUT;
+}
+
+static uint32_t expire_rexmit(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	switch ((enum tcp_timer)t->timer) {
+	case TT_RTO:
+		return expire_rto(c, t, now_us);
+	case TT_TLP:
+		return expire_tlp(c, t, now_us);
+	case TT_REO:
+		hr_loss_on_reo(c, t, now_us);
+		return TCP_EV_OUTPUT;
+	case TT_PERSIST:
+		return expire_persist(c, t, now_us);
+	case TT_NONE:
+		break;
+	}
+	return 0;
+}
+
+static uint32_t expire_keepalive(struct tcp_ctx *c, struct tcb *t)
+{
+	if (t->keep_probes >= tcp_params(c, t)->keepalive_probes) {
+		/* RFC 9293 3.8.4: the peer is dead; should it be back, a RST tells it. */
+		return hr_tcp_abort(c, t, HR_KEEPALIVE);
+	}
+	t->keep_probes++;
+	t->flags |= TF_KEEPALIVE;
+	return TCP_EV_OUTPUT;
+}
+
+uint32_t hr_tcp_expire(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	uint32_t events = 0;
+
+	if (t->state == TCPS_CLOSED)
+		return 0;
+	if ((t->flags & TF_ACK_DELAY) && tcp_expand(now_us, t->delack_at) <= now_us) {
+		t->flags &= ~TF_ACK_DELAY;
+		t->flags |= TF_ACK_SOON;
+		hr_count(c->m, HR_C_delayed_acks);
+		events |= TCP_EV_OUTPUT;
+	}
+	if (t->rexmit_at <= now_us)
+		events |= expire_rexmit(c, t, now_us);
+	if (t->state == TCPS_CLOSED)
+		return events;
+	if (orphan_in_fin_wait_2(t) &&
+		at_ms(now_us, t->last_rcv_ms + tcp_params(c, t)->fin_wait2_ms) <= now_us)
+		return events | hr_tcb_end(t, HR_ORPHANED);
+	if (keepalive_applies(c, t) && at_ms(now_us, keepalive_ms(c, t)) <= now_us)
+		events |= expire_keepalive(c, t);
+	return events;
+}

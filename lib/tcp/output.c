@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What to send next: a ladder of questions in order of priority, asked until the answer is no. RST;
+ * what was lost; new data and FIN as windows allow; probes; an ACK. What is returned counts as
+ * sent: a descriptor of many segments is one range.
+ */
+#include "tcp/core.h"
+
+/* Fields that every segment has; also settles the ACK side, because every segment but the first SYN
+ * acknowledges. */
+static void fill(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o, uint64_t now_us)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+
+	o->ttl = p->ttl;
+	o->tos = (uint8_t)(p->dscp << 2);
+	if (t->flags & TF_TS) {
+		o->opts |= TCPO_TS;
+		o->tsval = tcp_tsval(t, now_us);
+		o->tsecr = t->ts_recent;
+	}
+	o->flags |= TCPF_ACK;
+	o->ack = t->rcv_nxt;
+	o->wnd = hr_window_field(c, t, (o->flags & TCPF_SYN) != 0);
+	o->seg_size = t->snd_mss;
+	t->last_ack_sent = t->rcv_nxt;
+	t->flags &= ~(TF_ACK_NOW | TF_ACK_SOON | TF_ACK_DELAY);
+}
+
+/* RFC 2018 4 and RFC 2883 4: the duplicate first, then the most recent blocks, as many as fit. */
+static void fill_sacks(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+	unsigned room = t->flags & TF_TS ? 3 : 4;
+
+	if (x == NULL || !(t->flags & TF_SACK))
+		return;
+	if (t->flags & TF_DSACK)
+		o->sack[o->sack_n++] = (struct tcp_sack){x->dsack.left, x->dsack.right};
+	for (unsigned i = 0; i < x->n_sacks && o->sack_n < room; i++)
+		o->sack[o->sack_n++] = (struct tcp_sack){x->sacks[i].left, x->sacks[i].right};
+	t->flags &= ~TF_DSACK;
+	if (o->sack_n != 0)
+		o->opts |= TCPO_SACK;
+	hr_ext_put(c, t);
+}
+
+static unsigned sack_bytes(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct tcb_ext *x = tcb_ext(c, t);
+	unsigned n;
+
+	if (x == NULL || !(t->flags & TF_SACK))
+		return 0;
+	n = hr_min((unsigned)x->n_sacks + !!(t->flags & TF_DSACK), t->flags & TF_TS ? 3u : 4u);
+	return n == 0 ? 0 : 4 + 8 * n;
+}
+
+static bool out_rst(
+	struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o, uint32_t *events)
+{
+	bool known = t->state != TCPS_SYN_SENT; /* the peer has no connection to reset yet */
+
+	if (known) {
+		o->seq = t->snd_nxt;
+		o->flags = TCPF_RST;
+		fill(c, t, o, now_us);
+		hr_count(c->m, HR_C_rst_out);
+	}
+	*events |= hr_tcb_end(t, (enum hr_reason)t->reason);
+	return known;
+}
+
+/* A SYN or SYN-ACK, the first or again. */
+static void out_syn(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+	bool first = t->state == TCPS_SYN_SENT;
+
+	o->seq = t->iss;
+	o->flags = TCPF_SYN;
+	fill(c, t, o, now_us);
+	o->opts = TCPO_MSS;
+	/* snd_mss has lost what the timestamps took (RFC 6691), and what the peer cannot take:
+	 * never more than the path allows. */
+	o->mss_opt = (uint16_t)(t->snd_mss + (!first && (t->flags & TF_TS) ? TCP_TS_OPT_BYTES : 0));
+	if (first ? p->timestamps : (t->flags & TF_TS) != 0)
+		o->opts |= TCPO_TS;
+	if (first ? p->sack : (t->flags & TF_SACK) != 0)
+		o->opts |= TCPO_SACK_OK;
+	if (first ? p->wscale != 0 : (t->flags & TF_WSCALE) != 0)
+		o->opts |= TCPO_WSCALE;
+	o->wscale = t->rcv_scale;
+	o->tsval = tcp_tsval(t, now_us);
+	o->tsecr = first ? 0 : t->ts_recent; /* RFC 7323 3.2: zero while ACK is clear */
+	if (first) {
+		o->flags = TCPF_SYN;
+		o->ack = 0;
+	}
+	hr_count(c->m, HR_C_syn_sent);
+}
+
+/* Bytes of payload a range stands for. */
+static uint32_t range_payload(const struct tx_range *r)
+{
+	return r->end - r->seq - !!(r->flags & TR_FIN) - !!(r->flags & TR_SYN);
+}
+
+static void out_payload(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t len, bool is_fin,
+	uint64_t now_us, struct tcp_out *o)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+	unsigned sacks = sack_bytes(c, t);
+
+	o->seq = seq;
+	o->payload_len = len;
+	if (len != 0 && seq + len == t->snd_end)
+		o->flags |= TCPF_PSH; /* MUST-61 */
+	if (is_fin)
+		o->flags |= TCPF_FIN;
+	if ((t->flags & TF_URG_SND) && x != NULL && seq_gt(x->snd_up, seq)) {
+		o->flags |= TCPF_URG;
+		o->urg = (uint16_t)hr_min(x->snd_up - seq, (uint32_t)UINT16_MAX);
+	}
+	fill(c, t, o, now_us);
+	/* Blocks ride along only when they cost less than half of the payload room. */
+	if (sacks != 0 && sacks * 2 < t->snd_mss) {
+		fill_sacks(c, t, o);
+		o->seg_size = (uint16_t)(t->snd_mss - sacks);
+	}
+}
+
+/* Send r, or its first len bytes, again. */
+static void retransmit(
+	struct tcp_ctx *c, struct tcb *t, struct tx_range *r, uint64_t now_us, struct tcp_out *o)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+
+	hr_range_mark(x, r, TR_RETX, TR_LOST);
+	r->xmit_us = (uint32_t)now_us;
+	if (r->sent < UINT8_MAX)
+		r->sent++;
+	if (x != NULL)
+		x->retx_high = seq_max(x->retx_high, r->end);
+	if (r->flags & TR_SYN)
+		out_syn(c, t, now_us, o);
+	else
+		out_payload(c, t, r->seq, range_payload(r), (r->flags & TR_FIN) != 0, now_us, o);
+	o->retransmit = true;
+	hr_count_n(c->m, HR_C_retransmits,
+		o->payload_len == 0 ? 1 : (o->payload_len + o->seg_size - 1) / o->seg_size);
+}
+
+static struct tx_range *first_lost(struct tcp_ctx *c, struct tcb *t)
+{
+	struct tx_range *r;
+
+	HR_RANGE_FOREACH(c, t, i, r)
+	if (r->flags & TR_LOST)
+		return r;
+	return NULL;
+}
+
+/* Lost data goes first, as cwnd allows; the one segment that starts a recovery does not wait for
+ * cwnd. */
+static bool out_lost(
+	struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us, struct tcp_out *o)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+	struct tx_range *r;
+	uint32_t pipe, room, mss = t->snd_mss;
+
+	if (!(t->flags & TF_RETX_HEAD) && (x == NULL || x->lost_bytes == 0))
+		return false;
+	r = first_lost(c, t);
+	if (r == NULL) {
+		t->flags &= ~TF_RETX_HEAD;
+		return false;
+	}
+	pipe = hr_tcb_pipe(c, t);
+	room = t->cwnd > pipe ? t->cwnd - pipe : 0;
+	if (t->flags & TF_RETX_HEAD)
+		room = hr_max(room, mss);
+	if (room < hr_min(mss, r->end - r->seq))
+		return false;
+	/* SHLD-16: inside the peer's window; beyond a shrunken edge only the oldest data, as a
+	 * probe. */
+	if (r->seq != t->snd_una && seq_ge(r->seq, t->snd_una + t->snd_wnd))
+		return false;
+	room = hr_min(room, max_len) / mss * mss;
+	if (room == 0)
+		return false;
+	if (range_payload(r) > room && !hr_range_split(c, t, r, r->seq + room))
+		return false;
+	t->flags &= ~TF_RETX_HEAD;
+	retransmit(c, t, r, now_us, o);
+	if (t->timer == TT_NONE || t->timer == TT_TLP ||
+		(r->seq == t->snd_una && t->timer == TT_RTO && t->ca_state == CA_RECOVERY))
+		hr_timer_rearm(c, t, now_us);
+	return true;
+}
+
+static bool out_first_syn(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	if (t->snd_nxt != t->iss || !hr_range_push(c, t, t->iss, t->iss + 1, TR_SYN, now_us))
+		return false;
+	t->snd_nxt = t->iss + 1;
+	out_syn(c, t, now_us, o);
+	hr_timer_rearm(c, t, now_us);
+	return true;
+}
+
+#define TCPS_SENDING                                                                               \
+	(BIT(TCPS_ESTABLISHED) | BIT(TCPS_CLOSE_WAIT) | BIT(TCPS_FIN_WAIT_1) | BIT(TCPS_CLOSING) | \
+		BIT(TCPS_LAST_ACK))
+
+/* Bytes of new data that the peer's window has room for. */
+static uint32_t usable_window(const struct tcb *t)
+{
+	int32_t usable = seq_diff(t->snd_una + t->snd_wnd, t->snd_nxt);
+
+	return usable > 0 ? (uint32_t)usable : 0; /* MUST-34: a shrunken window may be negative */
+}
+
+/* How many new bytes may go now: windows, Nagle (3.7.4), silly window avoidance (3.8.6.2.1). */
+static uint32_t new_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t max_len)
+{
+	uint32_t unsent = t->snd_end - t->snd_nxt, wnd = usable_window(t), mss = t->snd_mss;
+	uint32_t pipe = hr_tcb_pipe(c, t);
+	uint32_t cwnd = t->cwnd > pipe ? t->cwnd - pipe : 0;
+	uint32_t len = hr_min(hr_min(unsent, wnd), hr_min(cwnd, max_len));
+
+	if (len >= mss)
+		return len == unsent && ((t->flags & (TF_NODELAY | TF_FIN_QUEUED)) ||
+						tcb_flight(t) == 0)
+			       ? len
+			       : len / mss * mss;
+	if (len == 0)
+		return 0;
+	if (len == unsent)
+		return tcb_flight(t) == 0 || (t->flags & (TF_NODELAY | TF_FIN_QUEUED)) ? len : 0;
+	/* Less than a segment because of a window: only when it is as good as the peer's window
+	 * gets. */
+	return len == wnd && tcb_flight(t) == 0 && len >= t->snd_max_wnd / 2 ? len : 0;
+}
+
+/* RFC 5681 4.1: after an idle RTO the path must be learned again. */
+static void restart_after_idle(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+
+	if (tcb_flight(t) == 0 && (tcp_ms(now_us) - t->last_rcv_ms) > t->rto_us / 1000)
+		t->cwnd = hr_min(t->cwnd, p->iw_segments * (uint32_t)t->snd_mss);
+}
+
+static bool push_new(
+	struct tcp_ctx *c, struct tcb *t, uint32_t len, uint64_t now_us, struct tcp_out *o)
+{
+	uint32_t seq = t->snd_nxt;
+	bool is_fin = (t->flags & (TF_FIN_QUEUED | TF_FIN_SENT)) == TF_FIN_QUEUED &&
+		      seq + len == t->snd_end && usable_window(t) > len;
+
+	if (len == 0 && !is_fin)
+		return false;
+	if (!hr_range_push(c, t, seq, seq + len + is_fin, is_fin ? TR_FIN : 0, now_us))
+		return false;
+	t->snd_nxt = seq + len + is_fin;
+	if (is_fin)
+		t->flags |= TF_FIN_SENT;
+	out_payload(c, t, seq, len, is_fin, now_us, o);
+	hr_count_n(c->m, HR_C_bytes_out, len);
+	hr_timer_sent(c, t, now_us);
+	return true;
+}
+
+static bool out_new(
+	struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us, struct tcp_out *o)
+{
+	if (!tcb_in(t, TCPS_SENDING) || seq_gt(t->snd_nxt, t->snd_end))
+		return false;
+	if (t->snd_nxt == t->snd_end && !(t->flags & TF_FIN_QUEUED))
+		return false;
+	restart_after_idle(c, t, now_us);
+	return push_new(c, t, t->snd_nxt == t->snd_end ? 0 : new_bytes(c, t, max_len), now_us, o);
+}
+
+/* RFC 8985 7.3: new data when there is some, else the last segment again; cwnd does not matter. */
+static bool out_tlp(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	struct tcb_ext *x;
+	struct tx_range *r, *last = NULL;
+	uint32_t unsent = seq_gt(t->snd_end, t->snd_nxt) ? t->snd_end - t->snd_nxt : 0;
+
+	t->flags &= ~TF_TLP;
+	if (tcb_flight(t) == 0 || t->ca_state != CA_OPEN || (x = hr_ext_get(c, t)) == NULL)
+		return false;
+	if (tcb_in(t, TCPS_SENDING) && unsent != 0 &&
+		usable_window(t) >= hr_min(unsent, (uint32_t)t->snd_mss)) {
+		if (!push_new(c, t, hr_min(unsent, (uint32_t)t->snd_mss), now_us, o))
+			return false;
+		x->tlp_is_retx = false;
+	} else {
+		HR_RANGE_FOREACH(c, t, i, r)
+		if (!(r->flags & TR_SACKED))
+			last = r;
+		if (last == NULL)
+			return false;
+		if (range_payload(last) > t->snd_mss) {
+			if (!hr_range_split(c, t, last,
+				    last->seq +
+					    (range_payload(last) - 1) / t->snd_mss * t->snd_mss))
+				return false;
+			last = hr_range_at(c, t, last->next);
+		}
+		retransmit(c, t, last, now_us, o);
+		x->tlp_is_retx = true;
+	}
+	x->tlp_out = true;
+	x->tlp_end = t->snd_nxt;
+	hr_timer_rearm(c, t, now_us);
+	hr_count(c->m, HR_C_tlp_fired);
+	return true;
+}
+
+/* An empty segment that must be answered: one below what the peer expects. */
+static void out_probe(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	o->seq = t->snd_una - 1;
+	fill(c, t, o, now_us);
+}
+
+/* RFC 9293 3.8.6.1, and the override timeout of 3.8.6.2.1: what little the window allows. */
+static bool out_zero_window(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	uint32_t wnd = usable_window(t);
+
+	t->flags &= ~TF_PROBE;
+	if (tcb_flight(t) != 0 || !tcb_in(t, TCPS_SENDING))
+		return false;
+	if (wnd != 0 && seq_gt(t->snd_end, t->snd_nxt))
+		return push_new(c, t,
+			hr_min(hr_min(wnd, t->snd_end - t->snd_nxt), (uint32_t)t->snd_mss), now_us,
+			o);
+	hr_count(c->m, HR_C_zero_window_probes);
+	out_probe(c, t, now_us, o);
+	return true;
+}
+
+static bool out_keepalive(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	t->flags &= ~TF_KEEPALIVE;
+	if (tcb_flight(t) != 0)
+		return false;
+	hr_count(c->m, HR_C_keepalive_probes);
+	out_probe(c, t, now_us, o); /* SHLD-12: SND.NXT - 1, no data */
+	return true;
+}
+
+/* Something waits and no ACK will come by itself: the persist timer must run. */
+static void arm_persist(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	bool waiting = seq_gt(t->snd_end, t->snd_nxt) ||
+		       (t->flags & (TF_FIN_QUEUED | TF_FIN_SENT)) == TF_FIN_QUEUED;
+
+	if (t->timer == TT_NONE && waiting && tcb_flight(t) == 0 && tcb_in(t, TCPS_SENDING))
+		hr_timer_arm(t, TT_PERSIST, now_us + hr_rto_us(c, t));
+}
+
+bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
+	struct tcp_out *o, uint32_t *events)
+{
+	*events = 0;
+	if (t->state == TCPS_CLOSED)
+		return false;
+	memset(o, 0, offsetof(struct tcp_out, sack));
+	if (t->flags & TF_SEND_RST)
+		return out_rst(c, t, now_us, o, events);
+	max_len = hr_max(max_len, (uint32_t)t->snd_mss);
+	if (out_lost(c, t, max_len, now_us, o))
+		return true;
+	if (t->state == TCPS_SYN_SENT)
+		return out_first_syn(c, t, now_us, o);
+	if (out_new(c, t, max_len, now_us, o))
+		return true;
+	if ((t->flags & TF_TLP) && out_tlp(c, t, now_us, o))
+		return true;
+	if ((t->flags & TF_PROBE) && out_zero_window(c, t, now_us, o))
+		return true;
+	if ((t->flags & TF_KEEPALIVE) && out_keepalive(c, t, now_us, o))
+		return true;
+	arm_persist(c, t, now_us);
+	if (!(t->flags & (TF_ACK_NOW | TF_ACK_SOON)))
+		return false;
+	o->seq = t->snd_nxt;
+	fill(c, t, o, now_us);
+	fill_sacks(c, t, o);
+	return true;
+}

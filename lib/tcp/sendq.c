@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The send queue: mbufs with copied bytes from snd_una on, in sequence order. Bytes that no mbuf
+ * covers are pull bytes: the application produces them again for each transmission.
+ */
+#include <errno.h>
+
+#include "tcp/core.h"
+
+static struct hr_mark *mark(const struct tcp_ctx *c, struct rte_mbuf *m)
+{
+	return hr_mark(m, c->mark_off);
+}
+
+int64_t hr_tcp_send_room(const struct tcp_ctx *c, const struct tcb *t)
+{
+	uint32_t used = t->snd_end - seq_max(t->snd_una, t->iss + 1);
+	uint32_t limit = tcp_params(c, t)->snd_buf_bytes;
+
+	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
+		return -ENOTCONN;
+	if (!tcb_in(t, BIT(TCPS_ESTABLISHED) | BIT(TCPS_CLOSE_WAIT)) ||
+		(t->flags & (TF_FIN_QUEUED | TF_SEND_RST)))
+		return -EPIPE;
+	return used < limit ? limit - used : 0;
+}
+
+void hr_tcp_send_mbuf(
+	struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	struct hr_mark *k = mark(c, m);
+
+	k->seq = t->snd_end;
+	k->off = off;
+	k->len = len;
+	if (t->sendq == NULL) {
+		k->next = m;
+	} else {
+		k->next = mark(c, t->sendq)->next;
+		mark(c, t->sendq)->next = m;
+	}
+	t->sendq = m;
+	t->snd_end += len;
+}
+
+struct rte_mbuf *hr_tcp_send_tail(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct hr_mark *k;
+
+	if (t->sendq == NULL)
+		return NULL;
+	k = mark(c, t->sendq);
+	if (k->seq + k->len != t->snd_end || seq_lt(k->seq, t->snd_nxt) ||
+		rte_mbuf_refcnt_read(t->sendq) != 1)
+		return NULL;
+	return t->sendq;
+}
+
+void hr_tcp_send_grow(struct tcp_ctx *c, struct tcb *t, uint16_t len)
+{
+	must(t->sendq != NULL);
+	mark(c, t->sendq)->len += len;
+	t->snd_end += len;
+}
+
+void hr_tcp_send_pull(struct tcp_ctx *c, struct tcb *t, uint32_t len)
+{
+	t->snd_end += len;
+}
+
+bool hr_tcp_urgent(struct tcp_ctx *c, struct tcb *t)
+{
+	struct tcb_ext *x = hr_ext_get(c, t);
+
+	if (x == NULL || t->snd_end == t->iss + 1)
+		return false;
+	x->snd_up = t->snd_end; /* MUST-62: the octet after the urgent data */
+	t->flags |= TF_URG_SND;
+	return true;
+}
+
+uint32_t hr_tcp_send_find(
+	const struct tcp_ctx *c, struct tcb *t, uint32_t seq, struct rte_mbuf **m, uint8_t **data)
+{
+	struct rte_mbuf *n;
+	struct hr_mark *k;
+
+	*m = NULL;
+	*data = NULL;
+	if (t->sendq == NULL)
+		return t->snd_end - seq;
+	/* Transmission goes forward: start where the last search ended, when that is not too far.
+	 */
+	n = t->send_hint != NULL && seq_le(mark(c, t->send_hint)->seq, seq)
+		    ? t->send_hint
+		    : mark(c, t->sendq)->next;
+	for (;; n = k->next) {
+		k = mark(c, n);
+		if (seq_lt(seq, k->seq))
+			return k->seq - seq; /* pull bytes up to this mbuf */
+		if (seq_lt(seq, k->seq + k->len))
+			break;
+		if (n == t->sendq)
+			return t->snd_end - seq;
+	}
+	t->send_hint = n;
+	*m = n;
+	*data = (uint8_t *)n->buf_addr + k->off + (seq - k->seq);
+	return k->seq + k->len - seq;
+}
+
+uint64_t hr_tcp_send_offset(const struct tcb *t, uint32_t seq)
+{
+	uint32_t base = t->iss + 1;
+	uint32_t una = seq_max(t->snd_una, base) - base;
+
+	return ((uint64_t)t->snd_wraps << 32 | una) + (seq - base - una);
+}
+
+void hr_sendq_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una)
+{
+	while (t->sendq != NULL) {
+		struct rte_mbuf *m = mark(c, t->sendq)->next;
+		struct hr_mark *k = mark(c, m);
+
+		if (seq_gt(k->seq + k->len, una))
+			break;
+		if (m == t->sendq)
+			t->sendq = NULL;
+		else
+			mark(c, t->sendq)->next = k->next;
+		if (t->send_hint == m)
+			t->send_hint = NULL;
+		rte_pktmbuf_free(m);
+	}
+}
+
+void hr_sendq_free(struct tcp_ctx *c, struct tcb *t)
+{
+	while (t->sendq != NULL) {
+		struct rte_mbuf *m = mark(c, t->sendq)->next;
+
+		if (m == t->sendq)
+			t->sendq = NULL;
+		else
+			mark(c, t->sendq)->next = mark(c, m)->next;
+		rte_pktmbuf_free(m);
+	}
+	t->send_hint = NULL;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What syn.c and syncookie.c share. */
+#ifndef HR_TCP_SYN_H
+#define HR_TCP_SYN_H
+
+#include "tcp/core.h"
+
+void hr_syn_fill(const struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_key *k,
+	const struct tcp_path *path, const struct tcp_seg *s);
+uint16_t hr_syn_mss(uint8_t index);
+uint8_t hr_syn_mss_index(const struct tcp_seg *s);
+
+#endif

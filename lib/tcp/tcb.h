@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The transmission control block: everything the core knows of one connection. 208 bytes, so that
+ * the engine's connection (engine/conn.h) fits in four cache lines. Names are those of RFC
+ * 9293 3.3.1. What only a connection in trouble needs (recovery, out-of-order data, urgent data)
+ * lives in struct tcb_ext, taken from a pool while it is needed.
+ */
+#ifndef HR_TCP_TCB_H
+#define HR_TCP_TCB_H
+
+#include "base/mark.h"
+#include "base/seq.h"
+#include "flow/key.h"
+
+/* X(name): RFC 9293 3.3.2. LISTEN has no tcb; a passive SYN-RECEIVED is a struct tcp_syn; TIME-WAIT
+ * becomes struct tcp_tw. */
+#define TCP_STATES(X)                                                                              \
+	X(CLOSED)                                                                                  \
+	X(SYN_SENT)                                                                                \
+	X(SYN_RECEIVED)                                                                            \
+	X(ESTABLISHED)                                                                             \
+	X(FIN_WAIT_1)                                                                              \
+	X(FIN_WAIT_2)                                                                              \
+	X(CLOSE_WAIT)                                                                              \
+	X(CLOSING)                                                                                 \
+	X(LAST_ACK)                                                                                \
+	X(TIME_WAIT)
+
+enum tcp_state {
+#define X(name) TCPS_##name,
+	TCP_STATES(X)
+#undef X
+		TCPS_COUNT
+};
+
+/* tcb.flags */
+#define TF_TS      BIT(0) /* timestamps negotiated */
+#define TF_SACK    BIT(1) /* SACK negotiated */
+#define TF_WSCALE  BIT(2) /* window scaling negotiated */
+#define TF_NODELAY BIT(3) /* Nagle off */
+#define TF_ACK_NOW                                                                                 \
+	BIT(4) /* an ACK must go out at the next chance, before the next segment is processed */
+#define TF_ACK_DELAY   BIT(5)  /* an ACK is owed; delack_at is its latest time */
+#define TF_FIN_QUEUED  BIT(6)  /* the application closed: FIN follows the queued data */
+#define TF_FIN_SENT    BIT(7)  /* our FIN has a sequence number: snd_end */
+#define TF_FIN_RCVD    BIT(8)  /* the peer's FIN was reached in order */
+#define TF_SEND_RST    BIT(9)  /* abort: RST at the next output, then CLOSED */
+#define TF_DEAF        BIT(10) /* hr_close(): data that arrives from now on earns a RST */
+#define TF_WANT_ROOM   BIT(11) /* the application was refused: report room */
+#define TF_PASSIVE     BIT(12) /* SYN-RECEIVED was reached from LISTEN (RFC 9293 MUST-11) */
+#define TF_TIMED_SYN   BIT(13) /* the SYN was retransmitted (RFC 6298 5.7, RFC 5681 3.1) */
+#define TF_PROBE       BIT(14) /* a zero-window probe is due */
+#define TF_KEEPALIVE   BIT(15) /* a keep-alive probe is due */
+#define TF_URG_SND     BIT(16) /* urgent data is queued: ext->snd_up */
+#define TF_EOF_TOLD    BIT(17) /* the FIN was reported */
+#define TF_EMBEDDED    BIT(18) /* tcb.range is in use */
+#define TF_RTT_VALID   BIT(19) /* srtt holds a sample */
+#define TF_DSACK       BIT(20) /* the next ACK carries ext->dsack */
+#define TF_TLP         BIT(21) /* a tail loss probe is due or outstanding */
+#define TF_CLOSED_TOLD BIT(22) /* the end was reported */
+#define TF_ACK_SOON    BIT(23) /* an ACK must go out in this turn: in-order data earns one a turn */
+#define TF_RETX_HEAD                                                                               \
+	BIT(24) /* the oldest range may be retransmitted whatever cwnd says (timeout, fast         \
+		   retransmit) */
+
+enum tcp_timer { TT_NONE, TT_RTO, TT_TLP, TT_REO, TT_PERSIST };
+
+enum tcp_ca_state { CA_OPEN, CA_RECOVERY, CA_LOSS };
+
+/* tx_range.flags */
+#define TR_SACKED BIT(0)
+#define TR_LOST   BIT(1) /* to be retransmitted: counts as left the network */
+#define TR_RETX   BIT(2) /* was retransmitted (Karn: no RTT sample) */
+#define TR_SYN    BIT(3)
+#define TR_FIN    BIT(4)
+
+/*
+ * One transmission: bytes [seq, end) that left together at xmit_us (the low 32 bits of the clock).
+ * The list of ranges from snd_una to snd_nxt is the retransmission queue and the SACK scoreboard
+ * (RFC 8985 5.1). Indices are into ctx->ranges; TR_EMBEDDED names the one inside the tcb.
+ *
+ *   range_head -> [una .. ) -> [ .. ) -> [ .. nxt) = range_tail
+ *
+ * Neighbours that were SACKed merge, so that the list is as long as there are holes, not packets.
+ */
+#define TR_EMBEDDED UINT32_MAX
+
+struct tx_range {
+	uint32_t seq, end;
+	uint32_t xmit_us;
+	uint8_t flags;
+	uint8_t sent; /* transmissions, saturating */
+	uint16_t spare;
+	uint32_t next;
+	uint32_t first_us; /* first transmission: how long this data has waited (R2) */
+};
+_Static_assert(sizeof(struct tx_range) == 24, "small");
+
+struct tcb {
+	/* line 0: lookup and receive */
+	struct hr_flow_key key;
+	uint8_t state;         /* enum tcp_state: changed by tcb_enter() only */
+	uint8_t snd_scale : 4; /* peer's window shift, RFC 7323 Snd.Wind.Shift */
+	uint8_t rcv_scale : 4;
+	uint16_t params; /* index into ctx->params */
+	uint32_t flags;  /* TF_* */
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv; /* right edge of the window last advertised: RCV.NXT + RCV.WND then */
+	uint32_t last_ack_sent;
+	uint32_t rcv_buf;  /* receive window limit, bytes */
+	uint32_t rcv_held; /* bytes in order, not consumed by the application */
+	uint32_t ts_recent;
+	uint32_t ts_recent_ms; /* when ts_recent was taken */
+	uint32_t ts_off;       /* our timestamp = ms clock + ts_off */
+
+	/* line 1: send */
+	uint32_t snd_una;
+	uint32_t snd_nxt;
+	uint32_t snd_end; /* after the last byte queued by the application; our FIN takes this
+			     number */
+	uint32_t snd_wnd; /* scaled */
+	uint32_t snd_wl1; /* segment sequence number used for the last window update */
+	uint32_t iss;
+	uint32_t snd_max_wnd; /* largest window the peer ever offered */
+	uint32_t cwnd;
+	uint32_t ssthresh;
+	uint32_t srtt_us8;   /* smoothed RTT x 8 */
+	uint32_t rttvar_us4; /* x 4 */
+	uint32_t rto_us;     /* without back-off */
+	uint64_t rexmit_at;  /* deadline of `timer`, HR_NEVER when TT_NONE */
+	uint16_t snd_mss;    /* payload per segment, options deducted */
+	uint16_t peer_mss;   /* as the peer announced it, or the default */
+	uint8_t backoff;     /* consecutive timeouts */
+	uint8_t dup_acks;
+	uint8_t spare;
+	uint8_t timer : 4;    /* enum tcp_timer */
+	uint8_t ca_state : 4; /* enum tcp_ca_state */
+
+	/* line 2: queues */
+	struct rte_mbuf *rcvq;  /* circular, by its tail (base/mark.h): in order, not consumed */
+	struct rte_mbuf *sendq; /* the same: bytes from snd_una on that were copied in */
+	struct rte_mbuf *send_hint;      /* where the last search in sendq ended, NULL = nowhere */
+	uint32_t ext;                    /* index into ctx->exts, 0 = none */
+	uint32_t range_head, range_tail; /* 0 = none */
+	uint32_t delack_at;              /* low 32 bits, when TF_ACK_DELAY */
+	uint32_t last_rcv_ms;            /* when the peer was last heard: keep-alive, linger */
+	uint32_t min_rtt_us;             /* UINT32_MAX = unknown */
+	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd (RFC 5681 3.1) */
+	uint8_t snd_wraps; /* times snd_una went round past iss + 1 */
+	uint8_t spare2;
+	uint8_t keep_probes;   /* unanswered keep-alive probes */
+	uint8_t reason;        /* enum hr_reason, valid when CLOSED */
+	struct tx_range range; /* the embedded one */
+};
+_Static_assert(sizeof(struct tcb) == 208, "leaves 48 bytes of 256 to the engine");
+
+#define TCB_MAX_SACKS 6
+
+/* What only some connections need. Taken by ext_get(), given back when all of it is idle. */
+struct tcb_ext {
+	/* receive side */
+	struct rte_mbuf *ooo; /* circular by its tail, sorted by seq, no overlaps */
+	uint32_t ooo_bytes;   /* payload */
+	uint32_t ooo_true;    /* memory */
+	uint32_t ooo_fin;     /* sequence number of an out-of-order FIN */
+	bool has_ooo_fin;
+	uint8_t n_sacks;
+	bool urg_pending; /* rcv_up is ahead of what was consumed */
+	uint8_t spare;
+	uint32_t rcv_up; /* urgent pointer: the octet after the urgent data */
+	struct tcp_sack_block {
+		uint32_t left, right;
+	} sacks[TCB_MAX_SACKS];      /* most recent first (RFC 2018 4) */
+	struct tcp_sack_block dsack; /* RFC 2883 */
+	/* send side */
+	uint32_t snd_up;
+	uint32_t recover;                  /* snd_nxt when recovery began (RFC 6582, 8985) */
+	uint32_t sacked_bytes, lost_bytes; /* of the ranges: pipe = flight - sacked - lost */
+	uint32_t retx_high;                /* no range at or above it was retransmitted */
+	/* RACK (RFC 8985 6.1) */
+	uint32_t rack_xmit_us, rack_end, rack_rtt_us;
+	uint32_t fack;    /* highest sequence number delivered */
+	uint32_t tlp_end; /* TLP.end_seq */
+	bool rack_valid, reo_seen, tlp_is_retx, tlp_out;
+};
+
+struct tcp_ctx;
+
+/* Congestion window in use, flight and so on. */
+static inline uint32_t tcb_flight(const struct tcb *t)
+{
+	return t->snd_nxt - t->snd_una;
+}
+
+static inline bool tcb_in(const struct tcb *t, uint32_t states)
+{
+	return (BIT(t->state) & states) != 0;
+}
+
+/* Whole-structure sanity: must() on every invariant. For tests, the simulator and fuzzers. */
+void hr_tcb_check(const struct tcp_ctx *c, const struct tcb *t);
+const char *hr_tcp_state_name(uint8_t state);
+
+#endif
