@@ -112,7 +112,7 @@ static bool window_input(struct tcb *t, const struct tcp_seg *s, uint32_t prior_
 	bool newer = seq_gt(s->ack, prior_una) || seq_gt(s->seq, t->snd_wl1) ||
 		     (s->seq == t->snd_wl1 && seq_ge(s->ack, prior_una));
 
-	if (!newer)
+	if (!newer || seq_lt(s->ack, prior_una))
 		return false;
 	bool changed = wnd != t->snd_wnd;
 

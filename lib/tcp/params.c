@@ -68,7 +68,7 @@ int hr_tcp_params_check(const struct hr_tcp_params *p, char *err, size_t errlen)
 		{"rto_init_us", p->rto_init_us, 1000, 60000000},
 		{"rto_min_us", p->rto_min_us, 1000, 60000000},
 		{"rto_max_us", p->rto_max_us, p->rto_min_us, 600000000},
-		{"connect_timeout_ms", p->connect_timeout_ms, 1, 3600000},
+		{"connect_timeout_ms", p->connect_timeout_ms, 1, 1800000},
 		{"user_timeout_ms", p->user_timeout_ms, 0, 1800000},
 		{"keepalive_ms", p->keepalive_ms, 0, 7u * 24 * 3600 * 1000},
 		{"keepalive_interval_ms", p->keepalive_interval_ms, 1, 24u * 3600 * 1000},

@@ -90,6 +90,14 @@ static bool take_in_order(struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, 
 
 static uint32_t fin(struct tcp_ctx *c, struct tcb *t)
 {
+	struct tcb_ext *x = tcb_ext(c, t);
+
+	/* Nothing follows a FIN: what a confused peer sent behind it is neither kept nor told. */
+	if (x != NULL) {
+		hr_reasm_free(c, x);
+		x->n_sacks = 0;
+		x->has_ooo_fin = false;
+	}
 	t->rcv_nxt++;
 	t->flags |= TF_FIN_RCVD | TF_ACK_SOON;
 	if (seq_lt(t->rcv_adv, t->rcv_nxt))

@@ -55,6 +55,12 @@ enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
 	return DROP_NONE;
 }
 
+bool hr_cookies_out(const struct tcp_ctx *c, uint64_t now_us)
+{
+	return c->cookies_sent &&
+	       tcp_ms(now_us) - c->cookies_since_ms <= 2 * COOKIE_PERIOD_US / 1000;
+}
+
 bool hr_cookie_check(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_key *k,
 	const struct tcp_path *path, const struct tcp_seg *s, uint64_t now_us)
 {
@@ -62,8 +68,7 @@ bool hr_cookie_check(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_
 	uint32_t minute = (uint32_t)(now_us / COOKIE_PERIOD_US), iss = s->ack - 1, irs = s->seq - 1;
 	uint8_t step = iss >> 24 & 15;
 
-	if ((s->flags & (TCPF_SYN | TCPF_RST | TCPF_ACK)) != TCPF_ACK || !c->cookies_sent ||
-		tcp_ms(now_us) - c->cookies_since_ms > 2 * COOKIE_PERIOD_US / 1000)
+	if ((s->flags & (TCPF_SYN | TCPF_RST | TCPF_ACK)) != TCPF_ACK || !hr_cookies_out(c, now_us))
 		return false;
 	if (iss != cookie(c, k, irs, minute, step) && iss != cookie(c, k, irs, minute - 1, step))
 		return false;

@@ -113,6 +113,10 @@ enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
 bool hr_cookie_check(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_key *k,
 	const struct tcp_path *path, const struct tcp_seg *s, uint64_t now_us);
 
+/* Cookies are out that may still come back: segments that fit nothing may follow one that was lost.
+ */
+bool hr_cookies_out(const struct tcp_ctx *c, uint64_t now_us);
+
 enum tcp_syn_verdict {
 	SYN_DROP,   /* *drop says why */
 	SYN_ANSWER, /* send *o: SYN-ACK again, a challenge ACK, or a RST; the entry stays; *drop

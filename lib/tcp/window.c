@@ -29,7 +29,8 @@ uint16_t hr_window_field(const struct tcp_ctx *c, struct tcb *t, bool syn)
 		wnd = edge - t->rcv_nxt;
 	if (syn) {
 		field = hr_min(wnd, (uint32_t)UINT16_MAX);
-		t->rcv_adv = t->rcv_nxt + field;
+		/* In SYN-RECEIVED an ACK may have offered more than a SYN's 16 bits can say. */
+		t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt + field);
 		return (uint16_t)field;
 	}
 	field = wnd >> t->rcv_scale;

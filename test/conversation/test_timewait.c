@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Conversations with a connection in TIME-WAIT (RFC 9293 3.6.1 and 3.10.7.4, RFC 6191, RFC 1337).
+ */
+#include "talk.h"
+
+/* MUST-13: 2 MSL, then the tuple is a stranger's. */
+static void lasts_two_msl(struct talk *v)
+{
+	given_time_wait(v);
+	quiet_for(v, (uint64_t)(v->params.time_wait_ms - 1) * 1000);
+	state_is(v, TCPS_TIME_WAIT);
+	after(v, MS(2));
+	state_is(v, TCPS_CLOSED);
+	hears(v, .flags = ACK, .seq = 2, .ack = 2);
+	says(v, .flags = RST, .seq = 2);
+}
+
+/* MUST-13: a retransmitted FIN is acknowledged and restarts the timer. */
+static void repeated_fin_restarts_the_timer(struct talk *v)
+{
+	given_time_wait(v);
+	after(v, (uint64_t)(v->params.time_wait_ms - 10) * 1000);
+	hears(v, .flags = FIN | ACK, .seq = 1, .ack = 2);
+	says(v, .flags = ACK, .seq = 2, .ack = 2);
+	quiet_for(v, (uint64_t)(v->params.time_wait_ms - 10) * 1000);
+	state_is(v, TCPS_TIME_WAIT);
+	after(v, MS(20));
+	state_is(v, TCPS_CLOSED);
+}
+
+/* TW-2 (RFC 1337): even an exact RST does not end TIME-WAIT. */
+static void rst_is_ignored(struct talk *v)
+{
+	given_time_wait(v);
+	hears(v, .flags = RST, .seq = 2);
+	hears(v, .flags = RST | ACK, .seq = 2, .ack = 2);
+	silent(v);
+	state_is(v, TCPS_TIME_WAIT);
+}
+
+static void old_data_is_answered(struct talk *v)
+{
+	given_time_wait(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 2, .len = 1);
+	says(v, .flags = ACK, .seq = 2, .ack = 2);
+	state_is(v, TCPS_TIME_WAIT);
+}
+
+/* MAY-2: a SYN beyond the last sequence number is a new connection. */
+static void syn_with_a_higher_sequence_reopens(struct talk *v)
+{
+	given_time_wait(v);
+	after(v, SEC(2));
+	hears(v, .flags = SYN, .seq = 5000, .mss = 1000);
+	expect(v, v->place == AT_SYN);
+	says(v, .flags = SYN | ACK, .seq = 0, .ack = 5001);
+	hears(v, .flags = ACK, .seq = 5001, .ack = 1);
+	told(v, TCP_EV_OPEN);
+}
+
+/* MAY-2: an old SYN is answered with the ACK of the old connection. */
+static void syn_with_a_lower_sequence_does_not(struct talk *v)
+{
+	given_time_wait(v);
+	after(v, SEC(2));
+	hears(v, .flags = SYN, .seq = (uint32_t)-1000, .mss = 1000);
+	says(v, .flags = ACK, .seq = 2, .ack = 2);
+	state_is(v, TCPS_TIME_WAIT);
+}
+
+/* TW-1, SHLD-4: timestamps tell a new connection even at a lower sequence number. */
+static void newer_timestamp_reopens(struct talk *v)
+{
+	given_time_wait(v, .ts = true);
+	after(v, SEC(2));
+	hears(v, .flags = SYN, .seq = (uint32_t)-1000, .mss = 1000);
+	expect(v, v->place == AT_SYN);
+	says(v, .flags = SYN | ACK, .seq = 0, .ack = (uint32_t)-999);
+}
+
+/* TW-1: an older timestamp is an old duplicate whatever its sequence number. */
+static void older_timestamp_does_not(struct talk *v)
+{
+	given_time_wait(v, .ts = true);
+	after(v, SEC(2));
+	hears(v, .flags = SYN, .seq = 5000, .mss = 1000, .ts = TS_OLD);
+	while (v->next_said != v->n_said)
+		says(v, .flags = ACK, .seq = 2, .ack = 2);
+	state_is(v, TCPS_TIME_WAIT);
+}
+
+/* RFC 6191 for an active open: not before a second has passed, and only with timestamps. */
+static void own_connect_may_reuse_after_a_second(struct talk *v)
+{
+	given_time_wait(v, .ts = true);
+	expect(v, !hr_tw_reusable(&v->ctx, &v->tw, 0, v->now));
+	expect(v, !hr_tw_reusable(&v->ctx, &v->tw, 0, v->now + MS(900)));
+	expect(v, hr_tw_reusable(&v->ctx, &v->tw, 0, v->now + MS(1100)));
+}
+
+static void own_connect_without_timestamps_may_not(struct talk *v)
+{
+	given_time_wait(v);
+	expect(v, !hr_tw_reusable(&v->ctx, &v->tw, 0, v->now + MS(1100)));
+}
+
+static void reuse_is_a_parameter(struct talk *v)
+{
+	v->params.tw_reuse = false;
+	given_time_wait(v, .ts = true);
+	expect(v, !hr_tw_reusable(&v->ctx, &v->tw, 0, v->now + MS(1100)));
+}
+
+/* TS-1: answers carry timestamps when the connection did. */
+static void answers_carry_timestamps(struct talk *v)
+{
+	given_time_wait(v, .ts = true);
+	after(v, SEC(1));
+	hears(v, .flags = FIN | ACK, .seq = 1, .ack = 2);
+	says(v, .flags = ACK, .seq = 2, .ack = 2, .ts = TS_ON);
+}
+
+static const struct talk_test tests[] = {
+	TALK(lasts_two_msl),
+	TALK(repeated_fin_restarts_the_timer),
+	TALK(rst_is_ignored),
+	TALK(old_data_is_answered),
+	TALK(syn_with_a_higher_sequence_reopens),
+	TALK(syn_with_a_lower_sequence_does_not),
+	TALK(newer_timestamp_reopens),
+	TALK(older_timestamp_does_not),
+	TALK(own_connect_may_reuse_after_a_second),
+	TALK(own_connect_without_timestamps_may_not),
+	TALK(reuse_is_a_parameter),
+	TALK(answers_carry_timestamps),
+};
+
+int main(void)
+{
+	return talk_main("timewait", tests, RTE_DIM(tests));
+}
