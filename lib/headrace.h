@@ -31,6 +31,7 @@
 extern "C" {
 #endif
 
+/** What the library exports. */
 #define HR_API __attribute__((visibility("default")))
 
 struct rte_mbuf;
@@ -60,8 +61,8 @@ HR_API const char *hr_version(void);
 
 /** An IPv4 or IPv6 address in network byte order. family 0 means "any" where that is allowed. */
 struct hr_ip {
-	uint8_t family; /**< 4, 6, or 0 for "any" */
-	uint8_t reserved[3];
+	uint8_t family;      /**< 4, 6, or 0 for "any" */
+	uint8_t reserved[3]; /**< zero */
 	union {
 		uint8_t b[16]; /**< IPv6: 16 bytes; IPv4: the first 4, the rest zero */
 		uint32_t v4;   /**< IPv4 in network byte order */
@@ -157,8 +158,8 @@ enum hr_reason {
 /** Bytes that arrived, in place: valid until the callback returns; for unconsumed bytes until they
  * are consumed. */
 struct hr_slice {
-	const uint8_t *data;
-	uint32_t len;
+	const uint8_t *data; /**< read-only */
+	uint32_t len;        /**< bytes */
 };
 
 /** A service: what the application does with connections. The table must outlive the engine. */
@@ -207,8 +208,13 @@ struct hr_connect_opts {
 /**
  * Open a connection (RFC 9293 3.9.1.1). Returns at once; on_open or on_close follows.
  *
- * @param[out] c  the handle.
+ * @param w       the worker that will own the connection.
+ * @param remote  a unicast address.
+ * @param port    the remote port.
+ * @param app     callbacks; must outlive the engine.
+ * @param user    the connection's pointer, passed to each callback.
  * @param opts    may be NULL.
+ * @param[out] c  the handle.
  * @return 0; -EADDRNOTAVAIL no free source port (or local address unknown); -EINVAL remote is not a
  * unicast address; -ENETUNREACH no route; -ENOMEM connection limit reached; -EADDRINUSE local_port
  * is taken for this remote.
@@ -219,7 +225,10 @@ HR_API int hr_connect(struct hr_worker *w, const struct hr_ip *remote, uint16_t 
 /**
  * Queue bytes for sending; they are copied.
  *
- * @param len bytes at @p data; 0 is allowed and does nothing.
+ * @param w    the connection's worker.
+ * @param c    the connection.
+ * @param data what to send.
+ * @param len  bytes at @p data; 0 is allowed and does nothing.
  * @return bytes accepted, 0..len: less than len when the send buffer is full (on_writable follows);
  * -ESTALE when the connection is gone, -EPIPE after hr_shutdown() or hr_close(), -ENOTCONN before
  * on_open.
@@ -233,8 +242,7 @@ HR_API int64_t hr_send(struct hr_worker *w, hr_conn c, const void *data, size_t 
  */
 HR_API int64_t hr_send_pull(struct hr_worker *w, hr_conn c, size_t len);
 
-/** The next byte queued by hr_send() or hr_send_pull() calls so far is the last urgent one (RFC
- * 9293 3.8.5). 0 or as hr_send(). */
+/** The last byte queued so far is the last urgent one (RFC 9293 3.8.5). 0; errors as hr_send(). */
 HR_API int hr_urgent(struct hr_worker *w, hr_conn c);
 
 /** Bytes hr_send() would take now, or a negative errno as hr_send(). */
@@ -260,19 +268,29 @@ HR_API int hr_set_user(struct hr_worker *w, hr_conn c, void *user);
 
 /** What getsockopt(TCP_INFO) tells. Units as the names say. */
 struct hr_conn_info {
-	struct hr_ip local, remote;
-	uint16_t local_port, remote_port;
-	const char *state; /**< RFC 9293 name, e.g. "ESTABLISHED" */
-	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us;
-	uint32_t cwnd_bytes, ssthresh_bytes, snd_wnd_bytes, rcv_wnd_bytes;
+	struct hr_ip local;      /**< our address */
+	struct hr_ip remote;     /**< the peer's */
+	uint16_t local_port;     /**< host order */
+	uint16_t remote_port;    /**< host order */
+	const char *state;       /**< RFC 9293 name, e.g. "ESTABLISHED" */
+	uint32_t srtt_us;        /**< smoothed RTT (RFC 6298), 0 before the first sample */
+	uint32_t rttvar_us;      /**< its variation */
+	uint32_t rto_us;         /**< timeout in force, back-off included */
+	uint32_t min_rtt_us;     /**< least RTT seen, 0 = none yet */
+	uint32_t cwnd_bytes;     /**< congestion window */
+	uint32_t ssthresh_bytes; /**< slow start threshold */
+	uint32_t snd_wnd_bytes;  /**< the peer's window */
+	uint32_t rcv_wnd_bytes;  /**< ours, as last advertised */
 	uint32_t inflight_bytes; /**< sent and not acknowledged */
 	uint32_t unsent_bytes;   /**< queued and not sent */
 	uint32_t unread_bytes;   /**< received in order, not consumed */
 	uint16_t snd_mss;        /**< payload bytes per full segment */
 	uint8_t retransmits;     /**< of the oldest unacknowledged data, in a row */
-	uint8_t snd_wscale, rcv_wscale;
-	bool timestamps, sack;
-	uint64_t bytes_acked; /**< of our stream */
+	uint8_t snd_wscale;      /**< the peer's window shift */
+	uint8_t rcv_wscale;      /**< ours */
+	bool timestamps;         /**< negotiated (RFC 7323) */
+	bool sack;               /**< negotiated (RFC 2018) */
+	uint64_t bytes_acked;    /**< of our stream */
 };
 /** Fill @p info. 0, -ESTALE. */
 HR_API int hr_conn_info(struct hr_worker *w, hr_conn c, struct hr_conn_info *info);
@@ -295,14 +313,14 @@ HR_API int hr_conn_info(struct hr_worker *w, hr_conn c, struct hr_conn_info *inf
 
 /** What a port can do and is. */
 struct hr_port_caps {
-	char name[64];
-	uint8_t mac[6];
+	char name[64];       /**< for people */
+	uint8_t mac[6];      /**< our station address */
 	uint16_t mtu;        /**< IP bytes per frame */
 	uint16_t max_queues; /**< receive/transmit queue pairs */
 	uint32_t offloads;   /**< HR_OFFLOAD_* available */
 	uint16_t reta_size;  /**< entries, 0 without RSS */
 	uint8_t rss_key_len; /**< bytes in rss_key, 40 or 52 */
-	uint8_t rss_key[52];
+	uint8_t rss_key[52]; /**< Toeplitz key */
 	bool copies_tx; /**< tx copies the frame: the mbuf is free again when tx (or flush) returns
 			 */
 };
@@ -314,19 +332,24 @@ struct hr_port_setup {
 	uint32_t offloads;            /**< HR_OFFLOAD_* the engine will use, a subset of the caps */
 	const uint16_t *reta;         /**< caps.reta_size queue numbers; NULL = i % queues */
 	uint64_t (*clock)(void *arg); /**< microseconds */
-	void *clock_arg;
-	uint64_t seed;
-	int numa_node; /**< -1 = any */
+	void *clock_arg;              /**< passed to clock */
+	uint64_t seed;                /**< for whatever the port decides by chance */
+	int numa_node;                /**< -1 = any */
 };
 
 /** Counters of a port; all since start. */
 struct hr_port_stats {
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-	uint64_t rx_missed; /**< lost before we could take them: ring full */
-	uint64_t rx_nombuf; /**< lost because the pool was empty */
-	uint64_t tx_full;   /**< packets that tx did not take at once */
-	uint64_t impaired_loss, impaired_dup, impaired_reorder,
-		impaired_corrupt; /**< drivers/impair's own doing */
+	uint64_t rx_packets;       /**< handed to the caller of rx */
+	uint64_t rx_bytes;         /**< the same in bytes */
+	uint64_t tx_packets;       /**< taken by tx */
+	uint64_t tx_bytes;         /**< the same in bytes */
+	uint64_t rx_missed;        /**< lost before we could take them: ring full */
+	uint64_t rx_nombuf;        /**< lost because the pool was empty */
+	uint64_t tx_full;          /**< packets that tx did not take at once */
+	uint64_t impaired_loss;    /**< drivers/impair: dropped on purpose */
+	uint64_t impaired_dup;     /**< sent twice */
+	uint64_t impaired_reorder; /**< held back */
+	uint64_t impaired_corrupt; /**< bits flipped */
 };
 
 /**
@@ -334,8 +357,10 @@ struct hr_port_stats {
  * set-up thread, except deadline (the queue's worker) and stats (any thread).
  */
 struct hr_port_ops {
-	const char *driver;
+	const char *driver; /**< name, for messages */
+	/** Fill @p caps: 0 or a negative errno. */
 	int (*caps)(void *port, struct hr_port_caps *caps);
+	/** Set up and start; on error a sentence in @p err. */
 	int (*start)(void *port, const struct hr_port_setup *setup, char *err, size_t errlen);
 	/** Up to @p n packets into @p m; ownership goes to the caller. */
 	uint16_t (*rx)(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);
@@ -348,6 +373,7 @@ struct hr_port_ops {
 		uint16_t n); /**< optional: change RSS while running */
 	int (*stats)(void *port, struct hr_port_stats *s); /**< optional */
 	bool (*link_up)(void *port);                       /**< optional: true when absent */
+	/** Stop and free everything. */
 	void (*close)(void *port);
 };
 
@@ -373,7 +399,7 @@ HR_API void hr_port_close(struct hr_port *port);
 
 /** What an idle worker does. */
 enum hr_idle {
-	HR_IDLE_AUTO = 0, /**< poll, or yield when workers outnumber cores */
+	HR_IDLE_AUTO = 0, /**< poll, or yield when workers leave no core to others */
 	HR_IDLE_POLL,
 	HR_IDLE_YIELD,
 	HR_IDLE_SLEEP /**< until the next deadline, 50 us at most */
@@ -381,7 +407,7 @@ enum hr_idle {
 
 /** A range of local addresses on a port. */
 struct hr_addr_config {
-	struct hr_ip first;
+	struct hr_ip first; /**< the first address */
 	uint32_t count;     /**< consecutive addresses, >= 1 */
 	uint8_t prefix_len; /**< of the connected subnet */
 	uint8_t port;       /**< index into ports */
@@ -389,8 +415,8 @@ struct hr_addr_config {
 
 /** A gateway: the default route of its family. */
 struct hr_gateway_config {
-	struct hr_ip via;
-	uint8_t port;
+	struct hr_ip via; /**< address of the gateway, on a connected subnet */
+	uint8_t port;     /**< index into ports */
 };
 
 /** Everything an engine needs to know. Start from hr_engine_config_default. */
@@ -399,12 +425,12 @@ struct hr_engine_config {
 	unsigned workers; /**< 1..HR_MAX_WORKERS */
 	struct hr_port
 		*ports[HR_MAX_PORTS]; /**< the engine takes them over (also when creation fails) */
-	unsigned n_ports;
-	const struct hr_addr_config *addrs;
-	unsigned n_addrs;
-	const struct hr_gateway_config *gateways;
-	unsigned n_gateways;
-	uint32_t max_conns;     /**< connections per worker */
+	unsigned n_ports;             /**< 1..HR_MAX_PORTS */
+	const struct hr_addr_config *addrs;       /**< local addresses, at least one */
+	unsigned n_addrs;                         /**< entries of addrs */
+	const struct hr_gateway_config *gateways; /**< may be NULL */
+	unsigned n_gateways;                      /**< entries of gateways */
+	uint32_t max_conns;                       /**< connections per worker */
 	uint32_t max_half_open; /**< SYN entries per worker; above it SYN cookies answer (RFC 4987)
 				 */
 	uint32_t max_time_wait; /**< TIME-WAIT entries per worker; above it the oldest makes room */
@@ -412,13 +438,13 @@ struct hr_engine_config {
 	struct hr_tcp_params tcp;     /**< default parameters */
 	uint64_t seed;                /**< 0 = from the kernel's random source */
 	uint64_t (*clock)(void *arg); /**< microseconds, monotonic; NULL = TSC */
-	void *clock_arg;
-	enum hr_idle idle;
-	bool siphash; /**< table hash by SipHash even where AES instructions exist (the simulator
-			 wants it) */
+	void *clock_arg;              /**< passed to clock */
+	enum hr_idle idle;            /**< what an idle worker does under hr_run() */
+	bool siphash;       /**< table hash by SipHash even where AES instructions exist */
 	uint32_t rst_per_s; /**< RSTs and ICMP errors to strangers per worker and second */
 };
 
+/** A configuration that only lacks name, ports and addresses. */
 HR_API extern const struct hr_engine_config hr_engine_config_default;
 
 /**
@@ -431,7 +457,9 @@ HR_API int hr_engine_create(
 /** Free everything. Connections vanish without a word; stop and drain first when the peers should
  * know. */
 HR_API void hr_engine_destroy(struct hr_engine *e);
+/** Number of workers. */
 HR_API unsigned hr_engine_workers(const struct hr_engine *e);
+/** Worker @p i, 0 <= i < hr_engine_workers(). */
 HR_API struct hr_worker *hr_engine_worker(struct hr_engine *e, unsigned i);
 /** What start-up decided, for people: ports, queues, offloads, RSS method, memory; several lines.
  * Returns @p buf. */
@@ -441,7 +469,10 @@ HR_API const char *hr_engine_describe(const struct hr_engine *e, char *buf, size
  * Accept connections on every worker (RFC 9293 3.9.1.1). Before the first turn, or from any
  * worker's thread through hr_post() on each worker with hr_worker_listen().
  *
+ * @param e       the engine.
  * @param local   family 0: every local address of both families.
+ * @param port    to listen on.
+ * @param app     callbacks; must outlive the engine.
  * @param user    becomes the pointer of each accepted connection.
  * @param params  NULL: engine default.
  * @return 0, -EADDRINUSE, -EADDRNOTAVAIL (not a local address), -EINVAL, -ENOSPC.
@@ -462,12 +493,15 @@ HR_API unsigned hr_worker_turn(struct hr_worker *w);
 HR_API uint64_t hr_worker_deadline(struct hr_worker *w);
 /** The worker's time, read at the start of the turn. */
 HR_API uint64_t hr_worker_now(const struct hr_worker *w);
+/** Its number within the engine. */
 HR_API unsigned hr_worker_index(const struct hr_worker *w);
+/** The engine it belongs to. */
 HR_API struct hr_engine *hr_worker_engine(const struct hr_worker *w);
 /** Live connections of this worker, without half-open and TIME-WAIT. Any thread. */
 HR_API uint32_t hr_worker_conns(const struct hr_worker *w);
 /** A pointer for the application. */
 HR_API void hr_worker_set_user(struct hr_worker *w, void *user);
+/** What hr_worker_set_user() set, NULL before. */
 HR_API void *hr_worker_user(const struct hr_worker *w);
 /**
  * Hand in a burst that the application received itself on @p port (an index); the engine takes
@@ -498,22 +532,31 @@ HR_API int hr_timer_stop(struct hr_worker *w, uint64_t id);
 /** @name Metrics
  * Counters and drop reasons are numbered; each has a name and an explanation. Any thread may read.
  * @{ */
+/** How many counters there are. */
 HR_API unsigned hr_counter_count(void);
+/** Name of counter @p i, e.g. "retransmits"; NULL when there is none. */
 HR_API const char *hr_counter_name(unsigned i);
+/** What counter @p i counts, in a sentence; NULL when there is none. */
 HR_API const char *hr_counter_help(unsigned i);
 /** Index of a counter by name, or -ENOENT. */
 HR_API int hr_counter_find(const char *name);
 /** Value on one worker, or the sum with worker = -1. */
 HR_API uint64_t hr_engine_counter(const struct hr_engine *e, int worker, unsigned i);
+/** How many drop reasons there are. */
 HR_API unsigned hr_drop_count(void);
+/** Name of drop reason @p i, e.g. "tcp_paws"; NULL when there is none. */
 HR_API const char *hr_drop_name(unsigned i);
+/** Which packets are dropped for reason @p i, in a sentence; NULL when there is none. */
 HR_API const char *hr_drop_help(unsigned i);
+/** Packets dropped for reason @p i on one worker, or on all with worker = -1. */
 HR_API uint64_t hr_engine_drop(const struct hr_engine *e, int worker, unsigned i);
 
 /** A log-linear histogram of microseconds (or any uint64_t): 1/128 relative error, fixed memory,
  * one writer. */
 HR_API struct hr_hist *hr_hist_create(void);
+/** Free it; NULL is allowed. */
 HR_API void hr_hist_free(struct hr_hist *h);
+/** Count one value. */
 HR_API void hr_hist_record(struct hr_hist *h, uint64_t value);
 /** @p n equal values. */
 HR_API void hr_hist_record_n(struct hr_hist *h, uint64_t value, uint64_t n);
@@ -523,9 +566,13 @@ HR_API void hr_hist_merge(struct hr_hist *into, const struct hr_hist *from);
 /** Value at or below which a share @p q (0..1) lies; 0 when empty. q = 1 gives the exact maximum.
  */
 HR_API uint64_t hr_hist_quantile(const struct hr_hist *h, double q);
+/** Values recorded. */
 HR_API uint64_t hr_hist_count(const struct hr_hist *h);
+/** The largest value, exactly; 0 when empty. */
 HR_API uint64_t hr_hist_max(const struct hr_hist *h);
+/** The mean, exactly; 0 when empty. */
 HR_API double hr_hist_mean(const struct hr_hist *h);
+/** Forget all values. Writer's thread only. */
 HR_API void hr_hist_reset(struct hr_hist *h);
 /** @} */
 
@@ -572,7 +619,7 @@ struct hr_run_opts {
 	/** Called on the calling thread every @p tick_us with the time since start; return false to
 	 * stop. May be NULL. */
 	bool (*tick)(void *arg, uint64_t elapsed_us);
-	void *arg;
+	void *arg;        /**< passed to tick */
 	uint64_t tick_us; /**< 0 = 100 ms */
 };
 /**

@@ -81,6 +81,11 @@ static int ethdev_caps(void *port, struct hr_port_caps *caps)
 		return rc;
 	snprintf(caps->name, sizeof(caps->name), "%s", e->spec.name);
 	memcpy(caps->mac, mac.addr_bytes, sizeof(caps->mac));
+	/* net_tap reports the MAC of the kernel's end. We are another station on that cable, or
+	 * each end would take the other's ARP for its own; the device passes whatever comes. */
+	if (strcmp(e->info.driver_name, "net_tap") == 0 &&
+		strstr(e->spec.devargs, "remote=") == NULL)
+		caps->mac[RTE_ETHER_ADDR_LEN - 1] ^= 1;
 	caps->mtu = e->spec.mtu != 0 ? (uint16_t)e->spec.mtu : mtu;
 	caps->max_queues = RTE_MIN(e->info.max_rx_queues, e->info.max_tx_queues);
 	caps->max_queues = RTE_MIN(caps->max_queues, (uint16_t)QUEUES_MAX);

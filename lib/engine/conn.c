@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Life of a connection in the engine: memory, handle, table entry, the ready and dirty FIFOs and
+ * the end. What a connection says and hears is the core's (tcp/); what the application asks is in
+ * connect.c, stream.c and close.c.
+ *
+ * The end has three steps, because the walk and callbacks hold pointers: the core says CLOSED (the
+ * tuple leaves the table at once, so that a new SYN meets the listener), on_close is called (the
+ * handle becomes stale), and at the end of the turn, with the last ACK sent, the memory goes.
+ */
+#include "engine/conn.h"
+
+#include <errno.h>
+
+#include "engine/worker.h"
+
+static struct hr_dir_entry *dir_at(struct hr_worker *w, uint32_t i)
+{
+	return hr_slab_at(&w->slab[HR_MEM_DIR], i);
+}
+
+/* An entry of the directory; its generation survives from the last use. 0 without memory. */
+static uint32_t dir_take(struct hr_worker *w, uint32_t index)
+{
+	uint32_t i = w->dir_free;
+	struct hr_dir_entry *d;
+
+	if (i != 0) {
+		d = dir_at(w, i);
+		w->dir_free = d->index & ~HR_DIR_FREE;
+	} else {
+		d = hr_slab_alloc(&w->slab[HR_MEM_DIR]);
+		if (d == NULL)
+			return 0;
+		/* The directory never frees, so the slab counts its entries up from 1. */
+		i = hr_slab_index(&w->slab[HR_MEM_DIR], d);
+		must(i == w->slab[HR_MEM_DIR].live);
+		d->generation = 1;
+	}
+	d->index = index;
+	return i;
+}
+
+static void dir_put(struct hr_worker *w, uint32_t i)
+{
+	struct hr_dir_entry *d = dir_at(w, i);
+
+	d->generation++;
+	d->index = HR_DIR_FREE | w->dir_free;
+	w->dir_free = i;
+}
+
+hr_conn hr_conn_handle(const struct hr_worker *w, const struct conn *c)
+{
+	return (uint64_t)c->generation << 32 | (uint64_t)w->index << HR_DIR_BITS | c->dir;
+}
+
+struct conn *hr_conn_get(struct hr_worker *w, hr_conn h)
+{
+	uint32_t i = (uint32_t)h & HR_MAX_CONNS;
+	struct hr_dir_entry *d;
+
+	if (i == 0 || i > w->slab[HR_MEM_DIR].live || ((uint32_t)h >> HR_DIR_BITS) != w->index)
+		return NULL;
+	d = dir_at(w, i);
+	if (d->generation != (uint32_t)(h >> 32) || (d->index & HR_DIR_FREE) != 0)
+		return NULL;
+	return hr_conn_at(w, d->index);
+}
+
+struct conn *hr_conn_alloc(struct hr_worker *w)
+{
+	struct conn *c =
+		w->conns_live < w->e->cfg.max_conns ? hr_slab_alloc(&w->slab[HR_MEM_CONN]) : NULL;
+
+	if (c == NULL)
+		goto none;
+	hr_timer_init(&c->timer);
+	c->user = NULL;
+	c->dir = dir_take(w, hr_conn_index(w, c));
+	if (c->dir == 0) {
+		hr_slab_free(&w->slab[HR_MEM_CONN], c);
+		goto none;
+	}
+	c->generation = dir_at(w, c->dir)->generation;
+	c->ready_next = c->dirty_next = 0;
+	c->app = c->pending = c->nexthop = c->eflags = 0;
+	__atomic_store_n(&w->conns_live, w->conns_live + 1, __ATOMIC_RELAXED);
+	return c;
+none:
+	hr_count(&w->m, HR_C_no_memory);
+	return NULL;
+}
+
+static void conn_uncount(struct hr_worker *w, struct conn *c)
+{
+	dir_put(w, c->dir);
+	c->dir = 0;
+	__atomic_store_n(&w->conns_live, w->conns_live - 1, __ATOMIC_RELAXED);
+}
+
+void hr_conn_discard(struct hr_worker *w, struct conn *c)
+{
+	must((c->eflags & (EF_READY | EF_DIRTY | EF_TABLED | EF_DONE)) == 0);
+	conn_uncount(w, c);
+	hr_slab_free(&w->slab[HR_MEM_CONN], c);
+}
+
+int hr_conn_enter(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t instead)
+{
+	uint32_t ref = hr_ref(HR_REF_CONN, hr_conn_index(w, c));
+
+	if (instead != 0) {
+		hr_table_replace(w->table, &c->tcb.key, hash, instead, ref);
+	} else {
+		int rc = hr_table_insert(w->table, &c->tcb.key, hash, ref);
+
+		if (rc < 0)
+			return rc;
+	}
+	w->table_changes++;
+	c->eflags |= EF_TABLED;
+	return 0;
+}
+
+static void conn_leave(struct hr_worker *w, struct conn *c)
+{
+	hr_table_remove_key(w, &c->tcb.key, hr_ref(HR_REF_CONN, hr_conn_index(w, c)));
+	c->eflags &= (uint16_t)~EF_TABLED;
+}
+
+/* Append to a FIFO that is linked through ready_next (ready, done) or dirty_next (dirty). */
+static void fifo_push(struct hr_worker *w, struct hr_fifo *f, struct conn *c, bool dirty)
+{
+	uint32_t i = hr_conn_index(w, c);
+
+	*(dirty ? &c->dirty_next : &c->ready_next) = 0;
+	if (f->tail == 0) {
+		f->head = i;
+	} else {
+		struct conn *last = hr_conn_at(w, f->tail);
+
+		*(dirty ? &last->dirty_next : &last->ready_next) = i;
+	}
+	f->tail = i;
+	f->n++;
+}
+
+void hr_conn_dirty(struct hr_worker *w, struct conn *c)
+{
+	if (c->eflags & EF_DIRTY)
+		return;
+	c->eflags |= EF_DIRTY;
+	fifo_push(w, &w->dirty, c, true);
+}
+
+void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
+{
+	if (c->eflags & EF_DONE)
+		return;
+	c->pending |= (uint16_t)events;
+	if (c->eflags & EF_READY)
+		return;
+	c->eflags |= EF_READY;
+	fifo_push(w, &w->ready, c, false);
+}
+
+void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)
+{
+	uint32_t told = events & (TCP_EV_OPEN | TCP_EV_DATA | TCP_EV_WRITABLE | TCP_EV_EOF |
+					 TCP_EV_URGENT | TCP_EV_CLOSED);
+
+	if (c->tcb.state == TCPS_CLOSED && (c->eflags & EF_TABLED))
+		conn_leave(w, c);
+	if (told != 0)
+		hr_conn_ready(w, c, told);
+}
+
+void hr_conn_events(struct hr_worker *w, struct conn *c, uint32_t events)
+{
+	hr_conn_told(w, c, events);
+	hr_conn_dirty(w, c);
+}
+
+void hr_conn_rearm(struct hr_worker *w, struct conn *c)
+{
+	uint64_t at = hr_tcp_deadline(&w->tcp, &c->tcb, w->out_us);
+
+	if (at < c->timer.when_us)
+		hr_wheel_set(&w->wheel, c, at);
+}
+
+void hr_conn_retire(struct hr_worker *w, struct conn *c)
+{
+	must((c->eflags & (EF_DONE | EF_READY)) == EF_DONE);
+	conn_uncount(w, c);
+	fifo_push(w, &w->done, c, false);
+}
+
+static void conn_free(struct hr_worker *w, struct conn *c)
+{
+	if (c->eflags & EF_TABLED) {
+		if (c->tcb.state == TCPS_TIME_WAIT)
+			hr_tw_enter_conn(w, c);
+		else
+			conn_leave(w, c);
+	}
+	if (hr_timer_queued(&c->timer))
+		hr_wheel_remove(&w->wheel, c);
+	hr_tcp_release(&w->tcp, &c->tcb);
+	if (c->nexthop != 0)
+		hr_nexthop_put(w->ip, c->nexthop);
+	hr_slab_free(&w->slab[HR_MEM_CONN], c);
+}
+
+void hr_conn_reap(struct hr_worker *w)
+{
+	struct hr_fifo f = w->done;
+
+	memset(&w->done, 0, sizeof(w->done));
+	while (f.head != 0) {
+		struct conn *c = hr_conn_at(w, f.head);
+
+		f.head = c->ready_next;
+		/* The ACK of the peer's FIN may still wait for room; the dirty FIFO cannot be left
+		 * early either. */
+		if (c->eflags & EF_DIRTY)
+			fifo_push(w, &w->done, c, false);
+		else
+			conn_free(w, c);
+	}
+}
+
+void hr_conn_free_all(struct hr_worker *w)
+{
+	for (uint32_t i = 1; i <= w->slab[HR_MEM_DIR].live; i++) {
+		struct hr_dir_entry *d = dir_at(w, i);
+		struct conn *c;
+
+		if (d->index & HR_DIR_FREE)
+			continue;
+		c = hr_conn_at(w, d->index);
+		hr_tcp_release(&w->tcp, &c->tcb);
+	}
+	for (uint32_t i = w->done.head; i != 0; i = hr_conn_at(w, i)->ready_next)
+		hr_tcp_release(&w->tcp, &hr_conn_at(w, i)->tcb);
+}

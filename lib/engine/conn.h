@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connection as the engine keeps it: the core's tcb and 48 bytes for timer, queues and handle. It
+ * is freed only at the end of a turn, so a pointer stays good throughout the turn that looked it
+ * up; across turns only the handle does.
+ *
+ *   handle = | generation:32 | worker:6 | directory:26 |
+ *                                              v
+ *   directory[] = { generation, slab index }  ->  struct conn
+ */
+#ifndef HR_ENGINE_CONN_H
+#define HR_ENGINE_CONN_H
+
+#include "tcp/tcp.h"
+#include "timer/wheel.h"
+
+struct hr_worker;
+
+/* conn.eflags */
+#define EF_READY       BIT(0)  /* in the ready FIFO */
+#define EF_DIRTY       BIT(1)  /* in the dirty FIFO */
+#define EF_TABLED      BIT(2)  /* in the table */
+#define EF_OPENED      BIT(3)  /* on_open was called */
+#define EF_ACTIVE      BIT(4)  /* hr_connect(): on_close follows even without on_open */
+#define EF_PAUSED      BIT(5)  /* on_data took less than it was given: silent until hr_resume() */
+#define EF_EOF_TOLD    BIT(6)  /* on_eof was called */
+#define EF_DEAF        BIT(7)  /* hr_close() or hr_abort(): no more data callbacks */
+#define EF_CLOSED      BIT(8)  /* the core reported the end: on_close follows when all is read */
+#define EF_DONE        BIT(9)  /* on_close was called: waits for the end of the turn to be freed */
+#define EF_IN_DATA     BIT(10) /* on_data is running: the slices must stay */
+#define EF_CLOSE_ASKED BIT(11) /* hr_close() within on_data: done when it returns */
+#define EF_ABORT_ASKED BIT(12) /* hr_abort() within on_data: the same */
+#define EF_STARVED                                                                                 \
+	BIT(13) /* hr_send() found the pool empty: on_writable follows when it is not              \
+		 */
+
+struct conn {
+	struct tcb tcb;             /* 208 bytes; starts with the key, as the table wants */
+	struct hr_timer_node timer; /* lazy: may fire before the deadline, never after it */
+	void *user;
+	uint32_t dir;        /* directory entry, 0 once the handle is stale */
+	uint32_t ready_next; /* slab index: ready FIFO, or the list of those to be freed */
+	uint32_t dirty_next;
+	uint32_t generation; /* of the directory entry: the handle without another cache line */
+	uint16_t app;        /* index into worker.apps */
+	uint16_t pending;    /* TCP_EV_* not yet told */
+	uint16_t nexthop;
+	uint16_t eflags;
+};
+_Static_assert(sizeof(struct conn) == 256, "four cache lines");
+
+/* One per handle ever in use at once; never given back, so that a stale handle is always
+ * recognised. */
+struct hr_dir_entry {
+	uint32_t generation;
+	uint32_t index; /* of the connection, or HR_DIR_FREE and the next free entry */
+};
+
+#define HR_DIR_BITS  26
+#define HR_DIR_FREE  BIT(31)
+#define HR_MAX_CONNS (BIT(HR_DIR_BITS) - 1)
+
+/* A connection with a handle, all engine fields set, in no list and not in the table; NULL without
+ * memory. */
+struct conn *hr_conn_alloc(struct hr_worker *w);
+/* Undo hr_conn_alloc() at once, for a connection that nothing refers to. */
+void hr_conn_discard(struct hr_worker *w, struct conn *c);
+/* The handle becomes stale now; the memory stays until hr_conn_reap(). */
+void hr_conn_retire(struct hr_worker *w, struct conn *c);
+/* Free what was retired, unless it still waits for its last output. TIME-WAIT becomes a compact
+ * entry. */
+void hr_conn_reap(struct hr_worker *w);
+/* All connections, without a word: hr_engine_destroy(). */
+void hr_conn_free_all(struct hr_worker *w);
+
+/* The connection of a live handle, or NULL. */
+struct conn *hr_conn_get(struct hr_worker *w, hr_conn h);
+hr_conn hr_conn_handle(const struct hr_worker *w, const struct conn *c);
+
+/* Queue for the output stage. */
+void hr_conn_dirty(struct hr_worker *w, struct conn *c);
+/* Queue for the ready stage. */
+void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events);
+/* What the core said: events go to the ready stage, a CLOSED tcb leaves the table. */
+void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events);
+/* The same, and the connection goes to the output stage, which also looks at its deadline. */
+void hr_conn_events(struct hr_worker *w, struct conn *c, uint32_t events);
+/* Put the connection into the table, in place of a TIME-WAIT or half-open entry (0 = none). 0 or
+ * -ENOMEM. */
+int hr_conn_enter(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t instead);
+/* The wheel node follows the core's deadline, only ever to an earlier time. */
+void hr_conn_rearm(struct hr_worker *w, struct conn *c);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The ready stage: tells the application, once per connection, everything that happened in the
+ * turn, in the order in which a reader of a byte stream wants it: open, urgent mark, data, end of
+ * data, room to send, end. Nothing is freed here, so the connection at hand stays whatever a
+ * callback does; only its flags must be read again.
+ */
+#include "engine/worker.h"
+
+static const struct hr_app *app_of(const struct hr_worker *w, const struct conn *c)
+{
+	return w->apps[c->app];
+}
+
+/* May the application still be given data? RST discards what is held. */
+static bool reading(const struct conn *c)
+{
+	if (c->eflags & (EF_DEAF | EF_CLOSE_ASKED | EF_ABORT_ASKED))
+		return false;
+	return c->tcb.state != TCPS_CLOSED || c->tcb.reason == HR_CLOSED;
+}
+
+static unsigned slices_of(struct hr_worker *w, const struct conn *c, uint32_t *total)
+{
+	struct rte_mbuf *m = NULL;
+	const uint8_t *data;
+	unsigned n = 0;
+	uint32_t len;
+
+	*total = 0;
+	while (n < HR_SLICES && hr_tcp_unread(&w->tcp, &c->tcb, &m, &data, &len)) {
+		w->slices[n++] = (struct hr_slice){.data = data, .len = len};
+		*total += len;
+	}
+	return n;
+}
+
+static void tell_data(struct hr_worker *w, struct conn *c)
+{
+	while (reading(c) && !(c->eflags & EF_PAUSED)) {
+		uint32_t total;
+		unsigned n = slices_of(w, c, &total);
+		size_t taken;
+
+		if (n == 0)
+			return;
+		c->eflags |= EF_IN_DATA;
+		taken = app_of(w, c)->on_data(w, hr_conn_handle(w, c), c->user, w->slices, n);
+		c->eflags &= (uint16_t)~EF_IN_DATA;
+		w->calls_n++;
+		/* Consuming more than there was is taken as all. */
+		taken = RTE_MIN(taken, (size_t)total);
+		if (taken < total)
+			c->eflags |= EF_PAUSED;
+		if (taken > 0)
+			hr_tcp_consume(&w->tcp, &c->tcb, (uint32_t)taken, w->now_us);
+		hr_conn_dirty(w, c);
+		hr_close_asked(w, c);
+	}
+}
+
+/* RFC 9293 3.8.5: how far ahead of the application's next byte the mark is. */
+static void tell_urgent(struct hr_worker *w, struct conn *c)
+{
+	const struct tcb_ext *x = c->tcb.ext != 0 ? hr_slab_at(w->tcp.exts, c->tcb.ext) : NULL;
+	uint32_t next = c->tcb.rcv_nxt - c->tcb.rcv_held;
+
+	if (app_of(w, c)->on_urgent == NULL || !reading(c) || x == NULL || !x->urg_pending ||
+		!seq_gt(x->rcv_up, next))
+		return;
+	app_of(w, c)->on_urgent(w, hr_conn_handle(w, c), c->user, x->rcv_up - next);
+	w->calls_n++;
+}
+
+static void tell_eof(struct hr_worker *w, struct conn *c)
+{
+	if ((c->eflags & EF_EOF_TOLD) || !reading(c) || !hr_tcp_at_eof(&c->tcb))
+		return;
+	c->eflags |= EF_EOF_TOLD;
+	if (app_of(w, c)->on_eof == NULL)
+		return;
+	app_of(w, c)->on_eof(w, hr_conn_handle(w, c), c->user);
+	w->calls_n++;
+}
+
+static void tell_writable(struct hr_worker *w, struct conn *c)
+{
+	if (app_of(w, c)->on_writable == NULL || (c->eflags & (EF_DEAF | EF_CLOSED)) ||
+		c->tcb.state == TCPS_CLOSED)
+		return;
+	app_of(w, c)->on_writable(w, hr_conn_handle(w, c), c->user);
+	w->calls_n++;
+}
+
+static void tell_close(struct hr_worker *w, struct conn *c)
+{
+	enum hr_reason reason = (enum hr_reason)c->tcb.reason;
+
+	/* Both ways are closed in order, but the application is not through reading. */
+	if (reason == HR_CLOSED && reading(c) && c->tcb.rcv_held > 0)
+		return;
+	hr_count(&w->m, reason == HR_CLOSED ? HR_C_conns_closed : HR_C_conns_failed);
+	/* Nothing that on_close does brings the connection back into a queue. */
+	c->eflags |= EF_DONE;
+	/* A connection that the application never heard of ends as quietly. */
+	if (app_of(w, c)->on_close != NULL && (c->eflags & (EF_OPENED | EF_ACTIVE))) {
+		app_of(w, c)->on_close(w, hr_conn_handle(w, c), c->user, reason);
+		w->calls_n++;
+	}
+	hr_conn_retire(w, c);
+}
+
+static void tell(struct hr_worker *w, struct conn *c)
+{
+	uint16_t events = c->pending;
+
+	c->pending = 0;
+	if (events & TCP_EV_CLOSED)
+		c->eflags |= EF_CLOSED;
+	if (events & TCP_EV_OPEN) {
+		c->eflags |= EF_OPENED;
+		if (app_of(w, c)->on_open != NULL) {
+			app_of(w, c)->on_open(w, hr_conn_handle(w, c), c->user);
+			w->calls_n++;
+		}
+	}
+	if (events & TCP_EV_URGENT)
+		tell_urgent(w, c);
+	tell_data(w, c);
+	tell_eof(w, c);
+	if (events & TCP_EV_WRITABLE)
+		tell_writable(w, c);
+	if ((c->eflags & EF_CLOSED) && !(c->eflags & EF_READY))
+		tell_close(w, c);
+}
+
+void hr_ready_run(struct hr_worker *w)
+{
+	/* What callbacks make ready is told in the next turn: output comes between. */
+	uint32_t n = w->ready.n;
+
+	while (n-- > 0) {
+		struct conn *c = hr_conn_at(w, w->ready.head);
+
+		w->ready.head = c->ready_next;
+		if (w->ready.head == 0)
+			w->ready.tail = 0;
+		w->ready.n--;
+		c->eflags &= (uint16_t)~EF_READY;
+		tell(w, c);
+	}
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The output stage: every touched connection is asked for what it has to send, first come first
+ * served, as far as mbufs and room towards the port are at hand *before* it is asked: what the core
+ * emits counts as sent. Frames wait in a stage per port until the end of the turn. What a segment
+ * looks like is tx_build.c's.
+ *
+ * When mbufs run out, data stops first: the last spares are for segments that carry an ACK somebody
+ * waits for, and for RSTs. ACKs free memory.
+ */
+#include "engine/worker.h"
+
+enum tx_end {
+	TX_IDLE,   /* nothing more to send */
+	TX_TURN,   /* its share of this turn is used up */
+	TX_STALLED /* for want of mbufs or of room in the port */
+};
+
+bool hr_tx_refill(struct hr_worker *w, uint32_t want)
+{
+	uint32_t n = HR_TX_SPARE - w->tx_spares;
+
+	if (likely(w->tx_spares >= want))
+		return true;
+	if (rte_pktmbuf_alloc_bulk(w->pool, w->tx_spare + w->tx_spares, n) == 0) {
+		w->tx_spares += n;
+		return true;
+	}
+	while (w->tx_spares < want) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+
+		if (m == NULL) {
+			hr_count(&w->m, HR_C_no_mbuf_tx);
+			return false;
+		}
+		w->tx_spare[w->tx_spares++] = m;
+	}
+	return true;
+}
+
+static void stage_send(struct hr_worker *w, unsigned p)
+{
+	const struct hr_port *port = w->e->port[p];
+	struct hr_stage *s = &w->stage[p];
+	uint64_t bytes = 0;
+	uint32_t len[HR_TX_STAGE];
+	uint16_t n;
+
+	if (s->n == 0)
+		return;
+	/* What the port takes is no longer ours to look at. */
+	for (uint32_t i = 0; i < s->n; i++)
+		len[i] = s->m[i]->pkt_len;
+	n = port->ops->tx(port->priv, w->index, s->m, (uint16_t)s->n);
+	for (uint32_t i = 0; i < n; i++)
+		bytes += len[i];
+	hr_count_n(&w->m, HR_C_tx_packets, n);
+	hr_count_n(&w->m, HR_C_tx_bytes, bytes);
+	w->tx_n += n;
+	s->n -= n;
+	if (s->n > 0) {
+		hr_count(&w->m, HR_C_tx_full);
+		memmove(s->m, s->m + n, s->n * sizeof(s->m[0]));
+	}
+}
+
+uint32_t hr_tx_room(struct hr_worker *w, unsigned port)
+{
+	const struct hr_stage *s = &w->stage[port];
+
+	if (s->n > HR_TX_STAGE / 2)
+		stage_send(w, port);
+	return HR_TX_STAGE - s->n;
+}
+
+void hr_tx_emit(void *worker, unsigned port, struct rte_mbuf *m)
+{
+	struct hr_worker *w = worker;
+	struct hr_stage *s = &w->stage[port];
+
+	/* Only answers without a connection come here without having looked for room: the peer will
+	 * ask again. */
+	if (unlikely(s->n == HR_TX_STAGE))
+		stage_send(w, port);
+	if (unlikely(s->n == HR_TX_STAGE)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	s->m[s->n++] = m;
+}
+
+/*
+ * Payload that may be asked for, in whole segments; 0: this connection must wait for mbufs or room.
+ * Each segment counts twice, because SACK blocks may take nearly half of the payload's place, and
+ * the core may return one segment at any time.
+ */
+static uint32_t payload_limit(struct hr_worker *w, const struct conn *c, uint32_t budget)
+{
+	uint32_t mss = RTE_MAX((uint32_t)c->tcb.snd_mss, 1u);
+	uint32_t room = hr_tx_room(w, hr_nexthop(w->ip, c->nexthop)->port), frames;
+
+	if (w->tx_spares < HR_TX_SPARE / 2)
+		(void)hr_tx_refill(w, HR_TX_RESERVE + 2);
+	frames = RTE_MIN(room, w->tx_spares);
+	if (frames < 2)
+		return 0;
+	if (w->tx_spares < HR_TX_RESERVE + 2)
+		return c->tcb.flags & (TF_ACK_NOW | TF_ACK_SOON | TF_SEND_RST) ? mss : 0;
+	budget = RTE_MAX(budget / mss, 1u);
+	return RTE_MIN(frames / 2, budget) * mss;
+}
+
+static void emitted(struct hr_worker *w, struct conn *c, const struct tcp_out *o)
+{
+	if (hr_tx_send(w, c->nexthop, &c->tcb.key, c, o))
+		return;
+	/* RFC 1122 4.2.3.9: a SYN to a next hop that is known not to answer. Others keep trying
+	 * until R2. */
+	if (c->tcb.state == TCPS_SYN_SENT)
+		hr_conn_told(w, c, hr_tcp_abort(&w->tcp, &c->tcb, HR_UNREACHABLE));
+}
+
+/*
+ * A next hop that is being resolved keeps only a few packets: a connection that would push one of
+ * them out waits with its output. Else a burst of connects to a cold next hop would lose its SYNs
+ * and measure our own retransmission timeout.
+ */
+static bool resolving(struct hr_worker *w, const struct conn *c)
+{
+	const struct hr_nexthop *nh = hr_nexthop(w->ip, c->nexthop);
+
+	return nh->state == NH_INCOMPLETE && nh->pending_n >= RTE_DIM(nh->pending);
+}
+
+/* At most HR_TX_TURN_MAX bytes of one connection. */
+static enum tx_end tx_conn(struct hr_worker *w, struct conn *c)
+{
+	uint32_t budget = HR_TX_TURN_MAX;
+
+	/* 256: a ladder of answers that never ends would be a bug of the core, and it would be here
+	 * that it hangs. */
+	for (unsigned n = 0; n < 256 && budget > 0; n++) {
+		uint32_t limit = payload_limit(w, c, budget), events;
+		struct tcp_out o;
+		bool more;
+
+		if (limit == 0 || resolving(w, c))
+			return TX_STALLED;
+		more = hr_tcp_output(&w->tcp, &c->tcb, limit, w->out_us, &o, &events);
+		if (more)
+			emitted(w, c, &o);
+		hr_conn_told(w, c, events);
+		if (!more)
+			return TX_IDLE;
+		budget -= RTE_MIN(budget, o.payload_len);
+	}
+	return TX_TURN;
+}
+
+/* hr_send() was refused for want of mbufs: no ACK reports room for that. True while it still is. */
+static bool starved(struct hr_worker *w, struct conn *c)
+{
+	if ((c->eflags & EF_STARVED) == 0 || c->tcb.state == TCPS_CLOSED)
+		return false;
+	if (hr_memory_low(w))
+		return true;
+	c->eflags &= (uint16_t)~EF_STARVED;
+	c->tcb.flags &= ~TF_WANT_ROOM;
+	hr_conn_ready(w, c, TCP_EV_WRITABLE);
+	return false;
+}
+
+void hr_tx_run(struct hr_worker *w)
+{
+	uint32_t n = w->dirty.n;
+
+	w->stalled = false;
+	while (n-- > 0) {
+		struct conn *c = hr_conn_at(w, w->dirty.head);
+		enum tx_end end;
+
+		w->dirty.head = c->dirty_next;
+		if (w->dirty.head == 0)
+			w->dirty.tail = 0;
+		w->dirty.n--;
+		c->eflags &= (uint16_t)~EF_DIRTY;
+		/* What is closed holds memory that is wanted back, and says nothing more; a last
+		 * ACK that finds no room is asked for again by the peer's FIN. */
+		end = c->tcb.state == TCPS_CLOSED ? TX_IDLE : tx_conn(w, c);
+		if (c->eflags & EF_DONE)
+			end = TX_IDLE;
+		else if (starved(w, c) && end == TX_IDLE)
+			end = TX_STALLED;
+		hr_conn_rearm(w, c);
+		if (end == TX_IDLE)
+			continue;
+		hr_conn_dirty(w, c);
+		if (end == TX_STALLED)
+			w->stalled = true;
+	}
+}
+
+void hr_tx_ack_now(struct hr_worker *w, struct conn *c)
+{
+	/* Without room the ACK stays owed. */
+	for (unsigned n = 0; n < 4 && (c->tcb.flags & TF_ACK_NOW); n++) {
+		uint32_t limit = payload_limit(w, c, 0), events;
+		struct tcp_out o;
+
+		if (limit == 0)
+			return;
+		if (hr_tcp_output(&w->tcp, &c->tcb, limit, w->out_us, &o, &events))
+			emitted(w, c, &o);
+		hr_conn_told(w, c, events);
+	}
+}
+
+void hr_tx_flush(struct hr_worker *w)
+{
+	for (unsigned p = 0; p < w->e->cfg.n_ports; p++) {
+		const struct hr_port *port = w->e->port[p];
+
+		stage_send(w, p);
+		if (port->ops->flush != NULL)
+			port->ops->flush(port->priv, w->index);
+	}
+}
+
+void hr_tx_fini(struct hr_worker *w)
+{
+	for (unsigned p = 0; p < HR_MAX_PORTS; p++) {
+		rte_pktmbuf_free_bulk(w->stage[p].m, w->stage[p].n);
+		w->stage[p].n = 0;
+	}
+	rte_pktmbuf_free_bulk(w->tx_spare, w->tx_spares);
+	w->tx_spares = 0;
+}

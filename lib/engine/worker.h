@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The engine and its workers, for this module only. A worker owns everything it touches and is
+ * stepped by one thread at a time; between workers there are only the rings of struct hr_mailbox.
+ * What several workers read (configuration, ports, RSS, keys) is in struct hr_engine and does not
+ * change after start.
+ */
+#ifndef HR_ENGINE_WORKER_H
+#define HR_ENGINE_WORKER_H
+
+#include <pthread.h>
+
+#include <rte_ring.h>
+
+#include "base/rng.h"
+#include "engine/conn.h"
+#include "engine/engine.h"
+#include "flow/listen.h"
+#include "flow/ports.h"
+#include "flow/rss.h"
+#include "flow/table.h"
+#include "ip/ip.h"
+#include "port/port.h"
+#include "proto/frame.h"
+
+#define HR_RX_BURST     64
+#define HR_TX_STAGE     512 /* frames waiting for a port */
+#define HR_TX_SPARE     128 /* mbufs at hand for sending, so that what the core emits can be sent */
+#define HR_TX_RESERVE   32  /* of them: for segments without payload */
+#define HR_TX_STALL_US  100 /* when to try again what pool or port refused */
+#define HR_TX_TURN_MAX  (64u << 10) /* bytes per connection and turn */
+#define HR_TIMER_BUDGET 1024        /* timer nodes, half-open and TIME-WAIT entries per turn */
+#define HR_SWEEP_STEP   4096        /* connections looked at per turn after a next hop failed */
+#define HR_SLICES       256         /* slices per on_data call */
+#define HR_MAILBOX      1024        /* messages, and packets per pair of workers */
+#define HR_SYN_ATTEMPTS 32          /* tcp_syn.retries has 5 bits */
+#define HR_APP_TIMERS   (1u << 20)
+
+/* A listener: what hr_listen() was given. */
+struct hr_service {
+	void *user;
+	uint32_t laddr_id;
+	uint16_t port;
+	uint16_t app;    /* index into worker.apps */
+	uint16_t params; /* index into tcp.params */
+	bool used;
+};
+
+/* hr_post() */
+struct hr_message {
+	void (*fn)(struct hr_worker *w, void *arg);
+	void *arg;
+};
+
+struct hr_apptimer {
+	struct hr_timer_node node;
+	void (*fn)(struct hr_worker *w, void *arg);
+	void *arg;
+	uint32_t generation;
+	uint32_t next_free;
+};
+
+/* Where a burst comes from: decides about forwarding and answering. */
+enum rx_source { RX_PORT, RX_HANDED, RX_FORWARDED };
+
+/* One received burst, parsed. */
+struct rx_batch {
+	struct tcp_seg seg[HR_RX_BURST];
+	struct hr_flow_key key[HR_RX_BURST];
+	uint64_t hash[HR_RX_BURST];
+	struct hr_frame frame[HR_RX_BURST];
+	uint32_t ref[HR_RX_BURST];
+	struct rte_mbuf *m[HR_RX_BURST];
+	unsigned n;
+	unsigned port;
+	enum rx_source source;
+};
+
+struct hr_stage {
+	struct rte_mbuf *m[HR_TX_STAGE];
+	uint32_t n;
+};
+
+struct hr_fifo {
+	uint32_t head, tail; /* slab indices, 0 = empty */
+	uint32_t n;
+};
+
+struct hr_worker {
+	struct hr_engine *e;
+	uint64_t now_us; /* start of the turn */
+	uint64_t out_us; /* the clock read again before output */
+	uint16_t index;
+	bool in_turn;
+	bool multi; /* other workers exist: packets may be theirs */
+	bool force_copy;
+	bool stalled; /* the last output stage ended for want of mbufs or of room in a port */
+	bool pool_checked;
+	int64_t pool_left; /* mbufs above the watermark, counted down within a turn */
+	struct hr_fifo ready, dirty, done;
+	struct hr_table *table;
+	uint32_t table_changes; /* references looked up before a change are looked up again */
+	struct hr_ip_layer *ip;
+	struct rte_mempool *pool;
+	uint32_t pool_size;
+	uint32_t tx_spares;
+	struct hr_wheel wheel, app_wheel;
+	uint32_t conns_live;
+	uint32_t dir_free; /* head of the free directory entries */
+
+	struct hr_slab slab[HR_MEM_COUNT];
+	struct tcp_ctx tcp;
+	struct hr_listeners *listeners;
+	struct hr_ports *ports;
+	struct hr_service *services;
+	uint32_t n_services;
+	const struct hr_app **apps;
+	uint32_t n_apps;
+	uint16_t last_app;
+
+	/* half-open: one FIFO per parameter set and attempt; sentinels are entries of the slab,
+	 * circular */
+	uint32_t n_half_open;
+	uint64_t syn_next_us; /* no entry is due before */
+	uint32_t *syn_fifo[TCP_MAX_PARAMS];
+	uint32_t n_time_wait; /* live */
+	struct hr_fifo tw[2]; /* IPv4, IPv6: live and replaced ones */
+
+	uint64_t rst_credit_us; /* token bucket for answers to strangers */
+	uint64_t rst_at_us;
+	uint32_t sweep, sweep_left; /* directory walk after a next hop failed */
+	uint32_t timer_free;
+	uint32_t app_timers;
+	uint16_t ip_id;
+	void *user;
+	struct hr_rng rng;
+	uint64_t label_key[2];
+
+	struct rte_ring *messages;
+	pthread_mutex_t post_lock;             /* among the writers of messages */
+	struct rte_ring *from[HR_MAX_WORKERS]; /* packets, by sender; NULL for itself */
+	struct rte_mbuf *handed[HR_MAX_PORTS]; /* hr_worker_input(): circular by the tail */
+	uint32_t handed_n;
+	uint32_t rx_n, tx_n, calls_n; /* of this turn */
+
+	struct rte_mbuf *tx_spare[HR_TX_SPARE];
+	struct hr_stage stage[HR_MAX_PORTS];
+	struct hr_slice slices[HR_SLICES];
+	struct rx_batch rx;
+	struct hr_metrics m;
+};
+
+struct hr_engine {
+	struct hr_engine_config cfg;
+	char name[32];
+	unsigned n_workers;
+	struct hr_worker *worker[HR_MAX_WORKERS];
+	struct rte_mempool *pool[HR_MAX_WORKERS]; /* outlive the ports, which hold mbufs of them */
+	struct hr_port *port[HR_MAX_PORTS];
+	struct hr_port_caps caps[HR_MAX_PORTS];
+	uint32_t offloads[HR_MAX_PORTS]; /* in use */
+	bool started[HR_MAX_PORTS];
+	/* The RETA of the start decides who owns a tuple, also when the port's RETA changes later:
+	 * then packets are forwarded. NULL with one worker. */
+	struct hr_rss *rss[HR_MAX_PORTS];
+	struct hr_addr_config *addrs;
+	struct hr_gateway_config *gateways;
+	uint64_t seed;
+	uint64_t isn_key[2], cookie_key[2];
+	uint64_t tsc_hz;
+	size_t mbuf_room;
+	int mark_off;
+};
+
+/* --- engine.c, memory.c, worker.c --- */
+uint64_t hr_engine_clock(const struct hr_engine *e);
+/* A secret for one purpose and one worker, from the seed. */
+void hr_engine_key(
+	const struct hr_engine *e, const char *purpose, unsigned worker, uint64_t key[2]);
+int hr_worker_create(
+	struct hr_engine *e, unsigned index, struct hr_worker **w, char *err, size_t errlen);
+void hr_worker_free(struct hr_worker *w);
+/* Everything of a worker but its pool. Takes what hr_worker_create() left unfinished, too. */
+int hr_memory_init(struct hr_worker *w, char *err, size_t errlen);
+void hr_memory_fini(struct hr_worker *w);
+/* Bytes of data room per mbuf, and mbufs per worker. */
+size_t hr_memory_room(const struct hr_engine *e);
+uint32_t hr_memory_mbufs(const struct hr_engine *e);
+int hr_memory_pool(struct hr_engine *e, unsigned index, char *err, size_t errlen);
+/*
+ * Mbufs become scarce in this order: low = no new connections but by cookie, and hr_send() takes no
+ * more; scarce = payload that arrives is not kept. ACKs are processed to the last: they free
+ * memory.
+ */
+bool hr_memory_low(struct hr_worker *w);
+bool hr_memory_scarce(struct hr_worker *w);
+/* n mbufs were taken since the pool was counted. */
+void hr_memory_charge(struct hr_worker *w, uint32_t n);
+/* The time for calls from outside a turn: read again. */
+uint64_t hr_worker_time(struct hr_worker *w);
+
+/* --- rx.c, owner.c, open.c, control.c --- */
+void hr_rx_ports(struct hr_worker *w);
+void hr_rx_burst(
+	struct hr_worker *w, unsigned port, struct rte_mbuf **m, unsigned n, enum rx_source source);
+/* A segment of the batch for this connection. */
+void hr_rx_conn(struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigned i);
+/* The RST for a segment that nobody here wants, as far as the rate allows. */
+void hr_open_reset(struct hr_worker *w, const struct hr_flow_key *k, const struct tcp_seg *s);
+/* Throw a received packet away, for this reason; DROP_NONE counts as accepted. */
+void hr_rx_done(struct hr_worker *w, struct rte_mbuf *m, enum hr_drop why);
+void hr_key_of(struct hr_flow_key *k, uint32_t laddr_id, uint8_t family, const void *remote,
+	uint16_t lport, uint16_t rport);
+/* The worker that a tuple belongs to. */
+unsigned hr_owner(const struct hr_worker *w, const struct hr_flow_key *k);
+/* Give the packet to another worker; takes m, counts its door. */
+void hr_forward(struct hr_worker *w, unsigned owner, unsigned port, struct rte_mbuf *m);
+/* A copy to every other worker: ARP and neighbour discovery. */
+void hr_forward_copies(struct hr_worker *w, unsigned port, const struct rte_mbuf *m);
+void hr_open_stranger(struct hr_worker *w, struct rx_batch *b, unsigned i);
+void hr_open_syn(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t ref);
+void hr_open_tw(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t ref);
+void hr_control(struct hr_worker *w, struct rx_batch *b, unsigned i);
+void hr_unreachable(void *worker, uint16_t nexthop);
+void hr_sweep(struct hr_worker *w);
+
+/* --- listen.c --- */
+/* Index of the callbacks in worker.apps; negative -ENOSPC, -ENOMEM. */
+int hr_app_add(struct hr_worker *w, const struct hr_app *app);
+void hr_listen_free(struct hr_worker *w);
+
+/* --- syn.c, tw.c --- */
+/* Link a half-open entry: its answer number e->retries just left. False without memory. */
+bool hr_syn_link(struct hr_worker *w, struct tcp_syn *e, uint16_t params);
+void hr_syn_unlink(struct hr_worker *w, struct tcp_syn *e);
+/* A new entry, not linked; NULL at the limit or without memory. */
+struct tcp_syn *hr_syn_new(struct hr_worker *w);
+/* Out of the FIFO; the memory goes back. The table is the caller's. */
+void hr_syn_free(struct hr_worker *w, struct tcp_syn *e);
+void hr_syn_expire(struct hr_worker *w);
+void hr_syn_fini(struct hr_worker *w);
+/* Replace the connection in the table by a compact entry. */
+void hr_tw_enter_conn(struct hr_worker *w, struct conn *c);
+/* The entry gives way: out of its life, not out of the FIFO. The table is the caller's. */
+void hr_tw_kill(struct hr_worker *w, uint32_t ref);
+struct tcp_tw *hr_tw_of(struct hr_worker *w, uint32_t ref);
+void hr_tw_expire(struct hr_worker *w);
+uint64_t hr_tw_deadline(const struct hr_worker *w);
+
+/* --- ready.c, close.c, apptimer.c, mailbox.c --- */
+void hr_ready_run(struct hr_worker *w);
+/* What hr_close() and hr_abort() asked for while on_data was running. */
+void hr_close_asked(struct hr_worker *w, struct conn *c);
+void hr_apptimer_run(struct hr_worker *w);
+void hr_mailbox_run(struct hr_worker *w);
+bool hr_mailbox_waiting(const struct hr_worker *w);
+int hr_mailbox_init(struct hr_worker *w, char *err, size_t errlen);
+void hr_mailbox_fini(struct hr_worker *w);
+void hr_handed_run(struct hr_worker *w);
+void hr_handed_fini(struct hr_worker *w);
+
+/* --- tx.c, tx_build.c --- */
+void hr_tx_run(struct hr_worker *w);
+/* Output of a connection that owes an ACK, before its next segment. */
+void hr_tx_ack_now(struct hr_worker *w, struct conn *c);
+/* A segment that belongs to no connection; false when there is no mbuf. */
+bool hr_tx_reply(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key *k,
+	const struct tcp_out *o);
+/* The same through a route that is looked up for it. */
+bool hr_tx_reply_routed(struct hr_worker *w, const struct hr_flow_key *k, const struct tcp_out *o);
+void hr_tx_emit(void *worker, unsigned port, struct rte_mbuf *m);
+void hr_tx_flush(struct hr_worker *w);
+void hr_tx_fini(struct hr_worker *w);
+bool hr_tx_refill(struct hr_worker *w, uint32_t want);
+/* Frames that a port's staging can still take; sends what is staged when it is nearly full. */
+uint32_t hr_tx_room(struct hr_worker *w, unsigned port);
+/* Build and send what the core emitted: cuts it in segments, mbufs are at hand. c may be NULL
+ * without payload. */
+bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key *k, struct conn *c,
+	const struct tcp_out *o);
+
+/* --- inlines --- */
+
+static inline struct conn *hr_conn_at(struct hr_worker *w, uint32_t index)
+{
+	return hr_slab_at(&w->slab[HR_MEM_CONN], index);
+}
+
+static inline uint32_t hr_conn_index(const struct hr_worker *w, const struct conn *c)
+{
+	return hr_slab_index(&w->slab[HR_MEM_CONN], c);
+}
+
+static inline struct tcp_syn *hr_syn_at(struct hr_worker *w, uint32_t index)
+{
+	return hr_slab_at(&w->slab[HR_MEM_SYN], index);
+}
+
+static inline uint64_t hr_table_remove_key(
+	struct hr_worker *w, const struct hr_flow_key *k, uint32_t ref)
+{
+	uint64_t hash = hr_table_hash(w->table, k);
+
+	hr_table_remove(w->table, k, hash, ref);
+	w->table_changes++;
+	return hash;
+}
+
+static inline const struct hr_tcp_params *hr_params(const struct hr_worker *w, uint16_t i)
+{
+	return &w->tcp.params[i];
+}
+
+#endif

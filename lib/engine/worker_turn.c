@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Read this first. One turn of a worker is the way of the packets, in order:
+ *
+ *   port rx -> parse, look up -> tcp input -> timers -> mailbox
+ *           -> callbacks -> tcp output -> port tx
+ *
+ * Consequences, all wanted: the third ACK carries the request, the response carries the FIN, one
+ * ACK answers a burst; no callback pulls the ground from under the core; nothing waits for a tick.
+ */
+#include <rte_cycles.h>
+
+#include "engine/worker.h"
+
+#define TABLE_STEP 16 /* buckets of a resize per turn, beside those that insertions move */
+
+/* A connection's wheel node. It is lazy: the deadline may have moved on since it was queued. */
+static void conn_timer(void *worker, void *obj)
+{
+	struct hr_worker *w = worker;
+	struct conn *c = obj;
+	uint64_t at = hr_tcp_deadline(&w->tcp, &c->tcb, w->now_us);
+
+	if (at > w->now_us)
+		hr_wheel_set(&w->wheel, c, at);
+	else
+		hr_conn_events(w, c, hr_tcp_expire(&w->tcp, &c->tcb, w->now_us));
+}
+
+static void timers_run(struct hr_worker *w)
+{
+	hr_count_n(&w->m, HR_C_timers_fired,
+		hr_wheel_advance(&w->wheel, w->now_us, HR_TIMER_BUDGET, conn_timer, w));
+	hr_syn_expire(w);
+	hr_tw_expire(w);
+	hr_ip_expire(w->ip, w->now_us);
+	hr_sweep(w);
+	hr_apptimer_run(w);
+}
+
+static void account(struct hr_worker *w, uint64_t cycles, unsigned work)
+{
+	hr_count(&w->m, HR_C_turns);
+	hr_count_n(&w->m, HR_C_total_cycles, cycles);
+	if (work == 0)
+		return;
+	hr_count(&w->m, HR_C_busy_turns);
+	hr_count_n(&w->m, HR_C_busy_cycles, cycles);
+}
+
+unsigned hr_worker_turn(struct hr_worker *w)
+{
+	uint64_t cycles = rte_rdtsc();
+	unsigned work;
+
+	w->out_us = hr_worker_time(w);
+	w->in_turn = true;
+	w->rx_n = w->tx_n = w->calls_n = 0;
+	w->pool_checked = false;
+
+	hr_handed_run(w);
+	hr_rx_ports(w);
+	timers_run(w);
+	hr_mailbox_run(w);
+	hr_ready_run(w);
+
+	/* Callbacks took time; what is sent now must not look older than it is. */
+	w->out_us = RTE_MAX(w->now_us, hr_engine_clock(w->e));
+	hr_tx_run(w);
+	hr_tx_flush(w);
+	hr_conn_reap(w);
+	hr_table_step(w->table, TABLE_STEP);
+
+	w->in_turn = false;
+	work = w->rx_n + w->calls_n + w->tx_n;
+	account(w, rte_rdtsc() - cycles, work);
+	return work;
+}
+
+/* When output that was put off is tried again. */
+static uint64_t output_deadline(const struct hr_worker *w)
+{
+	for (unsigned p = 0; p < w->e->cfg.n_ports; p++)
+		if (w->stage[p].n > 0)
+			return w->now_us + HR_TX_STALL_US;
+	if (w->dirty.n == 0)
+		return HR_NEVER;
+	return w->stalled ? w->now_us + HR_TX_STALL_US : w->now_us;
+}
+
+uint64_t hr_worker_deadline(struct hr_worker *w)
+{
+	uint64_t now_us = hr_worker_time(w), at = output_deadline(w);
+
+	if (w->ready.n > 0 || w->handed_n > 0 || w->sweep_left > 0 || hr_mailbox_waiting(w))
+		return now_us;
+	at = RTE_MIN(at, hr_wheel_next(&w->wheel));
+	at = RTE_MIN(at, hr_wheel_next(&w->app_wheel));
+	at = RTE_MIN(at, w->syn_next_us);
+	at = RTE_MIN(at, hr_tw_deadline(w));
+	at = RTE_MIN(at, hr_ip_deadline(w->ip));
+	for (unsigned p = 0; p < w->e->cfg.n_ports; p++) {
+		const struct hr_port *port = w->e->port[p];
+
+		if (port->ops->deadline != NULL)
+			at = RTE_MIN(at, port->ops->deadline(port->priv, w->index));
+	}
+	return RTE_MAX(at, now_us);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Beginnings of connections and what may be in their way: refusals, absent hosts, bad requests,
+ * TIME-WAIT. */
+#include <stdlib.h>
+
+#include "churn.h"
+#include "common/eal.h"
+#include "sink.h"
+#include "test_assert.h"
+
+static void finish(struct pair *p)
+{
+	pair_run(p, NULL, NULL, 130000000);
+	pair_empty(p);
+	pair_close(p);
+}
+
+static void test_refused(void **state)
+{
+	for (unsigned family = 4; family <= 6; family += 2) {
+		struct hr_ip remote = pair_ip(PAIR_B, family, 0);
+		struct sink a;
+		struct pair p;
+
+		sink_init(&a);
+		pair_open(&p, &(struct pair_opts){0});
+		assert_int_equal(hr_connect(pair_worker(&p, PAIR_A, 0), &remote, 99, &sink_app, &a,
+					 NULL, &a.c),
+			0);
+		assert_true(pair_run(&p, sink_closed, &a, 1000000));
+		assert_int_equal(a.reason, HR_REFUSED);
+		assert_string_equal(a.log, "c");
+		assert_int_equal(pair_drops(&p, PAIR_B, "tcp_no_listener"), 1);
+		assert_int_equal(pair_count(&p, PAIR_B, "rst_out"), 1);
+		finish(&p);
+	}
+}
+
+/* A thousand handshakes at once to a host that is not there, and one to a host that is. */
+static void test_unreachable(void **state)
+{
+	for (unsigned family = 4; family <= 6; family += 2) {
+		struct hr_ip absent = pair_ip(PAIR_B, family, 77);
+		struct sink *a = calloc(1000, sizeof(*a)), alive, b;
+		struct pair p;
+		hr_conn h;
+
+		sink_init(&alive);
+		sink_init(&b);
+		pair_open(&p, &(struct pair_opts){0});
+		assert_int_equal(sink_join(&p, family, &alive, &b, NULL), 0);
+		for (unsigned i = 0; i < 1000; i++) {
+			sink_init(&a[i]);
+			assert_int_equal(hr_connect(pair_worker(&p, PAIR_A, 0), &absent, SINK_PORT,
+						 &sink_app, &a[i], NULL, &a[i].c),
+				0);
+		}
+		/* Three requests, a second apart. */
+		pair_run(&p, NULL, NULL, 4000000);
+		for (unsigned i = 0; i < 1000; i++) {
+			assert_int_equal(a[i].closes, 1);
+			assert_int_equal(a[i].reason, HR_UNREACHABLE);
+		}
+		/* While the failure is fresh, the next one is told at once. */
+		sink_init(&a[0]);
+		assert_int_equal(hr_connect(pair_worker(&p, PAIR_A, 0), &absent, SINK_PORT,
+					 &sink_app, &a[0], NULL, &h),
+			0);
+		pair_run(&p, NULL, NULL, 1000);
+		assert_int_equal(a[0].reason, HR_UNREACHABLE);
+		assert_int_equal(a[0].closes, 1);
+		assert_int_equal(alive.opens, 1);
+		assert_int_equal(alive.closes, 0);
+		assert_int_equal(hr_abort(alive.w, alive.c), 0);
+		finish(&p);
+		free(a);
+	}
+}
+
+static void test_bad_requests(void **state)
+{
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0), own = pair_ip(PAIR_A, 4, 0), other, any = {0},
+		     group;
+	struct hr_tcp_params bad = hr_tcp_params_default;
+	struct hr_app nothing = {0};
+	struct hr_worker *w;
+	struct sink a;
+	struct pair p;
+	hr_conn h;
+
+	sink_init(&a);
+	pair_open(&p, &(struct pair_opts){.max_conns = 2});
+	w = pair_worker(&p, PAIR_A, 0);
+	assert_int_equal(hr_ip_parse("198.19.7.7", &other, NULL, 0), 0);
+	assert_int_equal(hr_ip_parse("224.0.0.1", &group, NULL, 0), 0);
+	assert_int_equal(hr_connect(w, &remote, 0, &sink_app, &a, NULL, &h), -EINVAL);
+	assert_int_equal(hr_connect(w, &any, 7, &sink_app, &a, NULL, &h), -EINVAL);
+	assert_int_equal(hr_connect(w, &group, 7, &sink_app, &a, NULL, &h), -EINVAL);
+	assert_int_equal(hr_connect(w, &own, 7, &sink_app, &a, NULL, &h), -EINVAL);
+	assert_int_equal(hr_connect(w, &remote, 7, &nothing, &a, NULL, &h), -EINVAL);
+	assert_int_equal(hr_connect(w, &other, 7, &sink_app, &a, NULL, &h), -ENETUNREACH);
+	bad.ttl = 0;
+	assert_int_equal(hr_connect(w, &remote, 7, &sink_app, &a,
+				 &(struct hr_connect_opts){.params = &bad}, &h),
+		-EINVAL);
+	assert_int_equal(hr_connect(w, &remote, 7, &sink_app, &a,
+				 &(struct hr_connect_opts){.local = remote}, &h),
+		-EADDRNOTAVAIL);
+	assert_int_equal(hr_connect(w, &remote, 7, &sink_app, &a,
+				 &(struct hr_connect_opts){.local = own, .local_port = 5555}, &h),
+		0);
+	assert_int_equal(hr_connect(w, &remote, 7, &sink_app, &a,
+				 &(struct hr_connect_opts){.local_port = 5555}, &h),
+		-EADDRINUSE);
+	/* The same port towards another port of the peer is another connection. */
+	assert_int_equal(hr_connect(w, &remote, 8, &sink_app, &a,
+				 &(struct hr_connect_opts){.local_port = 5555}, &h),
+		0);
+	assert_int_equal(hr_connect(w, &remote, 9, &sink_app, &a, NULL, &h), -ENOMEM);
+	assert_int_equal(hr_worker_listen(w, NULL, 0, &sink_app, &a, NULL), -EINVAL);
+	assert_int_equal(hr_worker_listen(w, NULL, 80, &nothing, &a, NULL), -EINVAL);
+	assert_int_equal(hr_worker_listen(w, NULL, 80, &sink_app, &a, &bad), -EINVAL);
+	assert_int_equal(hr_worker_listen(w, &remote, 80, &sink_app, &a, NULL), -EADDRNOTAVAIL);
+	assert_int_equal(hr_worker_listen(w, &own, 80, &sink_app, &a, NULL), 0);
+	assert_int_equal(hr_worker_listen(w, &own, 80, &sink_app, &a, NULL), -EADDRINUSE);
+	assert_int_equal(hr_worker_unlisten(w, NULL, 80), -ENOENT);
+	assert_int_equal(hr_worker_unlisten(w, &own, 80), 0);
+	assert_int_equal(hr_worker_unlisten(w, &own, 80), -ENOENT);
+	pair_close(&p);
+}
+
+/* RFC 9293 figure 8: both ends connect at once, and one connection comes of it. */
+static void test_simultaneous(void **state)
+{
+	for (unsigned family = 4; family <= 6; family += 2) {
+		struct hr_ip ip[2] = {pair_ip(PAIR_A, family, 0), pair_ip(PAIR_B, family, 0)};
+		struct sink s[2], *both[2] = {&s[0], &s[1]};
+		struct pair p;
+
+		pair_open(&p, &(struct pair_opts){.impair = "delay=3ms,seed=1"});
+		for (unsigned side = 0; side < 2; side++) {
+			sink_init(&s[side]);
+			s[side].w = pair_worker(&p, side, 0);
+			s[side].out = (const uint8_t *)"both ways";
+			s[side].out_len = 9;
+			s[side].shutdown_when_sent = s[side].close_at_eof = true;
+			assert_int_equal(hr_connect(s[side].w, &ip[!side], (uint16_t)(5000 + !side),
+						 &sink_app, &s[side],
+						 &(struct hr_connect_opts){
+							 .local_port = (uint16_t)(5000 + side)},
+						 &s[side].c),
+				0);
+		}
+		assert_true(pair_run(&p, sink_both_closed, both, 10000000));
+		for (unsigned side = 0; side < 2; side++) {
+			assert_int_equal(s[side].opens, 1);
+			assert_int_equal(s[side].reason, HR_CLOSED);
+			assert_int_equal(s[side].len, 9);
+			assert_memory_equal(s[side].data, "both ways", 9);
+			sink_free(&s[side]);
+		}
+		assert_int_equal(pair_count(&p, PAIR_A, "conns_accepted") +
+					 pair_count(&p, PAIR_B, "conns_accepted"),
+			0);
+		finish(&p);
+	}
+}
+
+/* A listener that goes away refuses, and what it accepted lives on. */
+static void test_unlisten(void **state)
+{
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	struct sink a, b, late;
+	struct pair p;
+
+	sink_init(&a);
+	sink_init(&b);
+	sink_init(&late);
+	pair_open(&p, &(struct pair_opts){0});
+	assert_int_equal(sink_join(&p, 4, &a, &b, NULL), 0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(hr_worker_unlisten(pair_worker(&p, PAIR_B, 0), NULL, SINK_PORT), 0);
+	assert_int_equal(hr_connect(a.w, &remote, SINK_PORT, &sink_app, &late, NULL, &late.c), 0);
+	assert_int_equal(hr_send(a.w, a.c, "still", 5), 5);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(late.reason, HR_REFUSED);
+	assert_int_equal(b.len, 5);
+	assert_int_equal(hr_abort(a.w, a.c), 0);
+	finish(&p);
+	sink_free(&b);
+}
+
+/* Open and close one connection from a fixed port; the client closes first and keeps TIME-WAIT. */
+static void one_from(struct pair *p, uint16_t port, struct sink *server)
+{
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	struct sink a;
+
+	sink_init(&a);
+	a.close_at_eof = true;
+	server->opens = server->closes = server->eofs = 0;
+	a.w = pair_worker(p, PAIR_A, 0);
+	assert_int_equal(hr_connect(a.w, &remote, SINK_PORT, &sink_app, &a,
+				 &(struct hr_connect_opts){.local_port = port}, &a.c),
+		0);
+	pair_run(p, NULL, NULL, 10000);
+	assert_int_equal(a.opens, 1);
+	assert_int_equal(hr_close(a.w, a.c), 0);
+	pair_run(p, NULL, NULL, 10000);
+	assert_int_equal(a.reason, HR_CLOSED);
+	assert_int_equal(a.closes, 1);
+}
+
+/* RFC 6191: the same tuple again, after a second. */
+static void test_time_wait_reuse(void **state)
+{
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	struct hr_census c;
+	struct sink b;
+	struct pair p;
+	hr_conn h;
+
+	sink_init(&b);
+	b.close_at_eof = true;
+	pair_open(&p, &(struct pair_opts){0});
+	assert_int_equal(hr_listen(p.e[PAIR_B], NULL, SINK_PORT, &sink_app, &b, NULL), 0);
+	one_from(&p, 5000, &b);
+	hr_worker_census(pair_worker(&p, PAIR_A, 0), &c);
+	assert_int_equal(c.time_wait, 1);
+	assert_int_equal(hr_connect(pair_worker(&p, PAIR_A, 0), &remote, SINK_PORT, &sink_app, &b,
+				 &(struct hr_connect_opts){.local_port = 5000}, &h),
+		-EADDRINUSE);
+	pair_run(&p, NULL, NULL, 2000000);
+	one_from(&p, 5000, &b);
+	assert_int_equal(pair_count(&p, PAIR_A, "time_wait_reused"), 1);
+	hr_worker_census(pair_worker(&p, PAIR_A, 0), &c);
+	assert_int_equal(c.time_wait, 1);
+	/* 60 s later nothing is left, tombstones neither. */
+	pair_run(&p, NULL, NULL, 60100000);
+	hr_worker_census(pair_worker(&p, PAIR_A, 0), &c);
+	assert_int_equal(c.time_wait, 0);
+	assert_int_equal(hr_worker_slab(pair_worker(&p, PAIR_A, 0), HR_MEM_TW4)->live, 0);
+	finish(&p);
+}
+
+/* The server closes first and keeps TIME-WAIT: a new SYN of the same tuple gets through (RFC
+ * 9293 3.10.7.4). */
+static void test_time_wait_reopen(void **state)
+{
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	struct sink a, b;
+	struct pair p;
+
+	sink_init(&b);
+	pair_open(&p, &(struct pair_opts){0});
+	assert_int_equal(hr_listen(p.e[PAIR_B], NULL, SINK_PORT, &sink_app, &b, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		sink_init(&a);
+		a.close_at_eof = true;
+		b.opens = b.closes = b.eofs = 0;
+		a.w = pair_worker(&p, PAIR_A, 0);
+		assert_int_equal(hr_connect(a.w, &remote, SINK_PORT, &sink_app, &a,
+					 &(struct hr_connect_opts){.local_port = 5000}, &a.c),
+			0);
+		pair_run(&p, NULL, NULL, 10000);
+		assert_int_equal(b.opens, 1);
+		assert_int_equal(hr_close(b.w, b.c), 0);
+		pair_run(&p, NULL, NULL, 10000);
+		assert_int_equal(a.reason, HR_CLOSED);
+		assert_int_equal(b.closes, 1);
+		pair_run(&p, NULL, NULL, 50000);
+	}
+	assert_int_equal(pair_count(&p, PAIR_B, "time_wait_reused"), 2);
+	assert_int_equal(pair_count(&p, PAIR_B, "time_wait_entered"), 3);
+	finish(&p);
+}
+
+/* At the limit the oldest entry makes room. */
+static void test_time_wait_recycling(void **state)
+{
+	struct hr_census c;
+	struct sink b;
+	struct pair p;
+
+	sink_init(&b);
+	b.close_at_eof = true;
+	pair_open(&p, &(struct pair_opts){.max_time_wait = 5});
+	assert_int_equal(hr_listen(p.e[PAIR_B], NULL, SINK_PORT, &sink_app, &b, NULL), 0);
+	for (uint16_t port = 5000; port < 5012; port++)
+		one_from(&p, port, &b);
+	hr_worker_census(pair_worker(&p, PAIR_A, 0), &c);
+	assert_int_equal(c.time_wait, 5);
+	assert_int_equal(c.table, 5);
+	assert_int_equal(pair_count(&p, PAIR_A, "time_wait_recycled"), 7);
+	finish(&p);
+}
+
+static int start(void **state)
+{
+	test_eal_start(256);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_unreachable),
+		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_simultaneous),
+		cmocka_unit_test(test_unlisten),
+		cmocka_unit_test(test_time_wait_reuse),
+		cmocka_unit_test(test_time_wait_reopen),
+		cmocka_unit_test(test_time_wait_recycling),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}

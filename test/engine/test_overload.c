@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Overload: SYN floods answered by cookies, half-open entries that expire, answers to strangers
+ * within a rate. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <netinet/in.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#include "common/eal.h"
+#include "proto/frame.h"
+#include "sink.h"
+#include "test_assert.h"
+
+#define MANY 300
+
+/* A segment from a made-up host, as a frame that B's worker is handed. */
+static struct rte_mbuf *forged(
+	struct pair *p, struct rte_mempool *pool, unsigned n, uint8_t flags, uint16_t dport)
+{
+	struct tcp_out o = {
+		.seq = 1000 + n, .ack = flags & TCPF_ACK ? 77 : 0, .wnd = 5000, .flags = flags};
+	struct hr_ip src, dst = pair_ip(PAIR_B, 4, 0);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
+	struct hr_port_caps caps;
+	uint16_t sum;
+	uint8_t *f;
+
+	assert_non_null(m);
+	assert_int_equal(hr_port_caps(p->port[PAIR_B], &caps), 0);
+	assert_int_equal(hr_ip_parse("198.18.100.0", &src, NULL, 0), 0);
+	src = hr_ip_add(&src, n);
+	f = (uint8_t *)rte_pktmbuf_append(m, 54);
+	hr_eth_write(f, caps.mac, mac, RTE_ETHER_TYPE_IPV4);
+	hr_ip4_write(f + 14, src.v4, dst.v4, IPPROTO_TCP, 64, 0, 0, 40);
+	assert_int_equal(hr_tcp_header_write(f + 34, &o, (uint16_t)(2000 + n), dport), 20);
+	sum = hr_l4_checksum(m, 14, 34);
+	memcpy(f + 50, &sum, 2);
+	return m;
+}
+
+static void hand(struct pair *p, struct rte_mbuf *m)
+{
+	struct rte_mbuf *back[1];
+
+	assert_int_equal(hr_worker_input(pair_worker(p, PAIR_B, 0), 0, &m, 1, back), 0);
+}
+
+static void finish(struct pair *p)
+{
+	pair_run(p, NULL, NULL, 300000000);
+	pair_empty(p);
+	pair_close(p);
+}
+
+/* One server, many handshakes under way at once, room for eight entries: the others are accepted by
+ * cookie. */
+static size_t count_bytes(
+	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		*(uint64_t *)user += v[i].len;
+	return v[0].len + (n > 1 ? v[1].len : 0);
+}
+
+static void close_back(struct hr_worker *w, hr_conn c, void *user)
+{
+	assert_int_equal(hr_close(w, c), 0);
+}
+
+static const struct hr_app counter = {.on_data = count_bytes, .on_eof = close_back};
+
+static void test_cookies(void **state)
+{
+	for (unsigned family = 4; family <= 6; family += 2) {
+		struct hr_ip remote = pair_ip(PAIR_B, family, 0);
+		struct sink *s = calloc(MANY, sizeof(*s));
+		uint8_t *bytes = sink_pattern(3000, 1);
+		uint64_t got = 0;
+		struct pair p;
+
+		pair_open(
+			&p, &(struct pair_opts){.max_half_open = 8, .impair = "delay=5ms,seed=1"});
+		assert_int_equal(hr_listen(p.e[PAIR_B], NULL, 7, &counter, &got, NULL), 0);
+		for (unsigned i = 0; i < MANY; i++) {
+			sink_init(&s[i]);
+			s[i].w = pair_worker(&p, PAIR_A, 0);
+			s[i].out = bytes;
+			s[i].out_len = 3000;
+			s[i].close_when_sent = true;
+			/* One handshake's worth of neighbour discovery first. */
+			if (i == 1)
+				pair_run(&p, NULL, NULL, 100000);
+			assert_int_equal(
+				hr_connect(s[i].w, &remote, 7, &sink_app, &s[i], NULL, &s[i].c), 0);
+		}
+		pair_run(&p, NULL, NULL, 10000000);
+		for (unsigned i = 0; i < MANY; i++) {
+			assert_int_equal(s[i].opens, 1);
+			assert_int_equal(s[i].closes, 1);
+			assert_int_equal(s[i].reason, HR_CLOSED);
+		}
+		assert_int_equal(got, MANY * 3000);
+		assert_int_equal(pair_count(&p, PAIR_B, "syn_cookies_sent"), MANY - 9);
+		assert_int_equal(pair_count(&p, PAIR_B, "syn_cookies_ok"), MANY - 9);
+		assert_int_equal(pair_count(&p, PAIR_B, "conns_accepted"), MANY);
+		assert_int_equal(pair_count(&p, PAIR_A, "retransmits"), 0);
+		finish(&p);
+		free(bytes);
+		free(s);
+	}
+}
+
+/* A thousand SYNs from nowhere: memory stays at its limit, real clients get in, and the entries go
+ * when nobody answers. */
+static void test_flood(void **state)
+{
+	struct rte_mempool *pool = test_pool(4095);
+	struct hr_census c;
+	struct sink a, b;
+	struct pair p;
+
+	sink_init(&a);
+	sink_init(&b);
+	pair_open(&p, &(struct pair_opts){.max_half_open = 50, .rst_per_s = 10});
+	assert_int_equal(sink_join(&p, 4, &a, &b, NULL), 0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(a.opens, 1);
+	assert_int_equal(hr_abort(a.w, a.c), 0);
+	pair_run(&p, NULL, NULL, 10000);
+	for (unsigned i = 0; i < 1000; i++)
+		hand(&p, forged(&p, pool, i, TCPF_SYN, SINK_PORT));
+	pair_run(&p, NULL, NULL, 10000);
+	hr_worker_census(pair_worker(&p, PAIR_B, 0), &c);
+	assert_int_equal(c.half_open, 50);
+	assert_int_equal(c.conns, 0);
+	assert_int_equal(pair_count(&p, PAIR_B, "syn_received"), 1001);
+	assert_int_equal(pair_count(&p, PAIR_B, "syn_cookies_sent"), 950);
+	sink_init(&a);
+	b.opens = b.closes = 0;
+	a.w = pair_worker(&p, PAIR_A, 0);
+	assert_int_equal(
+		hr_connect(a.w, &(struct hr_ip){0}, 7, &sink_app, &a, NULL, &a.c), -EINVAL);
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+
+	assert_int_equal(hr_connect(a.w, &remote, SINK_PORT, &sink_app, &a, NULL, &a.c), 0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(a.opens, 1);
+	assert_int_equal(pair_count(&p, PAIR_B, "syn_cookies_ok"), 1);
+	/* ACKs that answer no cookie go unanswered while cookies are out; for the others ten RSTs a
+	 * second, no more. */
+	for (unsigned i = 0; i < 100; i++)
+		hand(&p, forged(&p, pool, 2000 + i, TCPF_ACK, SINK_PORT));
+	for (unsigned i = 0; i < 100; i++)
+		hand(&p, forged(&p, pool, 3000 + i, TCPF_ACK, 4444));
+	for (unsigned i = 0; i < 100; i++)
+		hand(&p, forged(&p, pool, 4000 + i, TCPF_RST, 4444));
+	pair_run(&p, NULL, NULL, 10);
+	assert_int_equal(pair_drops(&p, PAIR_B, "tcp_cookie_bad"), 100);
+	assert_int_equal(pair_drops(&p, PAIR_B, "tcp_no_listener"), 100);
+	assert_int_equal(pair_drops(&p, PAIR_B, "tcp_rst_stray"), 100);
+	assert_int_equal(pair_count(&p, PAIR_B, "rst_out"), 10);
+	assert_int_equal(pair_count(&p, PAIR_B, "rst_limited"), 90);
+	/* Six SYN-ACKs more, 1 + 2 + 4 + 8 + 16 + 32 + 64 s. */
+	assert_int_equal(hr_abort(a.w, a.c), 0);
+	pair_run(&p, NULL, NULL, 120000000);
+	hr_worker_census(pair_worker(&p, PAIR_B, 0), &c);
+	assert_int_equal(c.half_open, 50);
+	pair_run(&p, NULL, NULL, 9000000);
+	hr_worker_census(pair_worker(&p, PAIR_B, 0), &c);
+	assert_int_equal(c.half_open, 0);
+	assert_int_equal(pair_count(&p, PAIR_B, "syn_expired"), 50);
+	finish(&p);
+	assert_int_equal(test_pool_out(pool), 0);
+}
+
+/* More completed handshakes than connections: those that find no room are told. */
+static void test_connection_limit(void **state)
+{
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	struct sink s[20];
+	unsigned reset = 0;
+	uint64_t got = 0;
+	struct pair p;
+
+	pair_open(&p, &(struct pair_opts){.max_conns = 20});
+	/* B takes twelve of A's twenty by keeping eight of its own. */
+	assert_int_equal(hr_listen(p.e[PAIR_B], NULL, 7, &counter, &got, NULL), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		struct hr_ip absent = pair_ip(PAIR_A, 4, 50);
+		hr_conn h;
+
+		assert_int_equal(hr_connect(pair_worker(&p, PAIR_B, 0), &absent, 7, &counter, &got,
+					 NULL, &h),
+			0);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		sink_init(&s[i]);
+		s[i].w = pair_worker(&p, PAIR_A, 0);
+		assert_int_equal(
+			hr_connect(s[i].w, &remote, 7, &sink_app, &s[i], NULL, &s[i].c), 0);
+	}
+	/* Of twenty SYNs, four wait for ARP and the others come again after a second. */
+	pair_run(&p, NULL, NULL, 2000000);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(s[i].opens, 1);
+		reset += s[i].closes == 1 && s[i].reason == HR_RESET;
+	}
+	assert_int_equal(reset, 8);
+	assert_int_equal(pair_drops(&p, PAIR_B, "tcp_conn_limit"), 8);
+	for (unsigned i = 0; i < 20; i++)
+		if (s[i].closes == 0)
+			assert_int_equal(hr_close(s[i].w, s[i].c), 0);
+	finish(&p);
+}
+
+static int start(void **state)
+{
+	test_eal_start(256);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cookies),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_connection_limit),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}

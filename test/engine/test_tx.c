@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The bytes on the wire: sending queued mbufs in place and copying them give the same frames; large
+ * descriptors are cut as TCP wants; a port that fills in checksums gets the pseudo-header's. The
+ * frames are seen by a port of our own.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <netinet/in.h>
+
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_tcp.h>
+
+#include "common/eal.h"
+#include "proto/frame.h"
+#include "sink.h"
+#include "test_assert.h"
+
+#define TAP_FRAMES 8192
+
+/* A port around another that keeps copies of what is sent, and may withhold (but keep) mbufs as a
+ * NIC does. */
+struct tap {
+	struct hr_port *inner;
+	struct hr_port *self;
+	bool keep_tx_csum; /* advertise TX checksums, and fill them in */
+	unsigned n;
+	struct {
+		uint8_t *data;
+		uint32_t len;
+	} frame[TAP_FRAMES];
+	unsigned in_place; /* frames whose mbuf was also held by somebody else */
+};
+
+static int tap_caps(void *port, struct hr_port_caps *caps)
+{
+	struct tap *t = port;
+	int rc = hr_port_caps(t->inner, caps);
+
+	if (t->keep_tx_csum)
+		caps->offloads |= HR_OFFLOAD_TX_CSUM;
+	return rc;
+}
+
+static int tap_start(void *port, const struct hr_port_setup *setup, char *err, size_t errlen)
+{
+	struct tap *t = port;
+	struct hr_port_setup s = *setup;
+
+	s.offloads &= ~HR_OFFLOAD_TX_CSUM;
+	return t->inner->ops->start(t->inner->priv, &s, err, errlen);
+}
+
+static uint16_t tap_rx(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	struct tap *t = port;
+
+	return t->inner->ops->rx(t->inner->priv, queue, m, n);
+}
+
+/* What a NIC would do: the pseudo-header's sum is in the field, the rest is added. */
+static void fill_checksum(struct rte_mbuf *m)
+{
+	uint8_t *l3 = rte_pktmbuf_mtod_offset(m, uint8_t *, m->l2_len), *tcp = l3 + m->l3_len;
+	uint16_t len = (uint16_t)(m->pkt_len - m->l2_len - m->l3_len), sum;
+	uint32_t folded;
+
+	assert_true(m->ol_flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6));
+	assert_int_equal(m->l2_len, 14);
+	folded = rte_raw_cksum(tcp, len);
+	sum = (uint16_t)~folded;
+	memcpy(tcp + 16, &sum, 2);
+	m->ol_flags = 0;
+}
+
+static uint16_t tap_tx(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	struct tap *t = port;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (m[i]->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM)
+			fill_checksum(m[i]);
+		t->in_place += rte_mbuf_refcnt_read(m[i]) > 1;
+		if (t->n == TAP_FRAMES)
+			continue;
+		t->frame[t->n].len = m[i]->pkt_len;
+		t->frame[t->n].data = malloc(m[i]->pkt_len);
+		memcpy(t->frame[t->n++].data, rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->pkt_len);
+	}
+	return t->inner->ops->tx(t->inner->priv, queue, m, n);
+}
+
+static uint64_t tap_deadline(void *port, uint16_t queue)
+{
+	struct tap *t = port;
+
+	return t->inner->ops->deadline != NULL ? t->inner->ops->deadline(t->inner->priv, queue)
+					       : HR_NEVER;
+}
+
+static void tap_flush(void *port, uint16_t queue)
+{
+	struct tap *t = port;
+
+	if (t->inner->ops->flush != NULL)
+		t->inner->ops->flush(t->inner->priv, queue);
+}
+
+static void tap_close(void *port)
+{
+	struct tap *t = port;
+
+	hr_port_close(t->inner);
+}
+
+static const struct hr_port_ops tap_ops = {.driver = "tap",
+	.caps = tap_caps,
+	.start = tap_start,
+	.rx = tap_rx,
+	.tx = tap_tx,
+	.flush = tap_flush,
+	.deadline = tap_deadline,
+	.close = tap_close};
+
+static struct hr_port *tap_wrap(struct hr_port *inner, void *arg)
+{
+	struct tap *t = arg;
+
+	t->inner = inner;
+	assert_int_equal(hr_port_create(&tap_ops, t, &t->self), 0);
+	return t->self;
+}
+
+static void tap_free(struct tap *t)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		free(t->frame[i].data);
+	free(t);
+}
+
+/* 100 KB from A in one go, then a close: what A put on the wire. */
+static struct tap *record(unsigned family, bool copy, bool tx_csum)
+{
+	struct tap *t = calloc(1, sizeof(*t));
+	uint8_t *bytes = sink_pattern(100000, 5);
+	struct sink a, b, *both[2] = {&a, &b};
+	struct pair p;
+
+	t->keep_tx_csum = tx_csum;
+	sink_init(&a);
+	sink_init(&b);
+	pair_open(&p, &(struct pair_opts){.wrap = tap_wrap, .wrap_arg = t});
+	hr_worker_force_copy(pair_worker(&p, PAIR_A, 0), copy);
+	a.out = bytes;
+	a.out_len = 100000;
+	a.close_when_sent = true;
+	b.close_at_eof = true;
+	assert_int_equal(sink_join(&p, family, &a, &b, NULL), 0);
+	assert_true(pair_run(&p, sink_both_closed, both, 10000000));
+	assert_int_equal(b.len, 100000);
+	assert_memory_equal(b.data, bytes, 100000);
+	pair_run(&p, NULL, NULL, 130000000);
+	pair_empty(&p);
+	pair_close(&p);
+	sink_free(&b);
+	free(bytes);
+	return t;
+}
+
+static bool is_tcp(const uint8_t *frame)
+{
+	return frame[12] == 0x08 && frame[13] == 0 ? frame[23] == IPPROTO_TCP
+						   : frame[12] == 0x86 && frame[20] == IPPROTO_TCP;
+}
+
+static void same_frames(const struct tap *x, const struct tap *y)
+{
+	unsigned tcp = 0;
+
+	assert_int_equal(x->n, y->n);
+	for (unsigned i = 0; i < x->n; i++) {
+		assert_int_equal(x->frame[i].len, y->frame[i].len);
+		/* Each wire has MAC addresses of its own, and ARP and NDP tell them. */
+		if (is_tcp(x->frame[i].data)) {
+			assert_memory_equal(
+				x->frame[i].data + 12, y->frame[i].data + 12, x->frame[i].len - 12);
+			tcp++;
+		}
+	}
+	assert_true(tcp > 70);
+}
+
+static void test_paths_agree(void **state)
+{
+	for (unsigned family = 4; family <= 6; family += 2) {
+		struct tap *fast = record(family, false, false);
+		struct tap *slow = record(family, true, false);
+		struct tap *port = record(family, false, true);
+
+		same_frames(fast, slow);
+		same_frames(fast, port);
+		assert_true(fast->in_place > 60);
+		assert_int_equal(slow->in_place, 0);
+		tap_free(fast);
+		tap_free(slow);
+		tap_free(port);
+	}
+}
+
+/* Every frame parses (checksums too), segments follow each other, and flags are where RFC 9293
+ * wants them. */
+static void test_cutting(void **state)
+{
+	static const uint8_t anyone[6];
+	struct rte_mempool *pool = test_pool(64);
+	struct tap *t = record(4, false, false);
+	uint32_t next = 0, data = 0, full = 0, fins = 0;
+
+	for (unsigned i = 0; i < t->n; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+		struct hr_frame f;
+		struct tcp_seg s;
+		uint8_t mac[6];
+
+		memcpy(rte_pktmbuf_append(m, (uint16_t)t->frame[i].len), t->frame[i].data,
+			t->frame[i].len);
+		memcpy(mac, t->frame[i].data, 6);
+		assert_int_equal(hr_frame_parse(m, mac, &f, &s), DROP_NONE);
+		if (f.kind == HR_FRAME_TCP) {
+			const struct rte_ipv4_hdr *ip =
+				rte_pktmbuf_mtod_offset(m, void *, f.l3_off);
+
+			/* Atomic datagrams (RFC 6864): DF set, no fragment. */
+			assert_int_equal(
+				rte_be_to_cpu_16(ip->fragment_offset), RTE_IPV4_HDR_DF_FLAG);
+			if (s.flags & TCPF_SYN)
+				next = s.seq + 1;
+			else
+				assert_int_equal(s.seq, next);
+			if (s.payload_len > 0)
+				next += s.payload_len;
+			data += s.payload_len;
+			full += s.payload_len == 1448;
+			fins += (s.flags & TCPF_FIN) != 0;
+			if (s.flags & TCPF_FIN)
+				next++;
+			/* The last byte queued is pushed; nothing before it needs to be. */
+			if (data < 100000)
+				assert_false(s.flags & TCPF_PSH);
+			else if (s.payload_len > 0)
+				assert_true(s.flags & TCPF_PSH);
+			assert_true(memcmp(mac, anyone, 6) != 0);
+		}
+		rte_pktmbuf_free(m);
+	}
+	assert_int_equal(data, 100000);
+	assert_true(full >= 100000 / 1448);
+	assert_int_equal(fins, 1);
+	tap_free(t);
+}
+
+static int start(void **state)
+{
+	test_eal_start(256);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_paths_agree),
+		cmocka_unit_test(test_cutting),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
