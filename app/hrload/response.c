@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Answers of the server role. Small bodies travel with their head in one hr_send(); larger ones are
+ * produced by on_pull at each (re)transmission, so that a response of any size takes no payload
+ * memory. A digest is computed in steps, one per turn, so that the worker's other connections do
+ * not wait for it.
+ */
+#include "server_conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL_BODY 1024       /* bodies up to here are copied: one range instead of two */
+#define SHA_STEP   (1u << 18) /* bytes digested per turn for /sha256/N: a turn stays short */
+#define BODIES_MIN 4
+
+/* Forget bodies that the client has acknowledged, then note a new one at the end of the stream. */
+static bool note_body(struct server_conn *sc, uint64_t len)
+{
+	struct hr_conn_info info;
+	uint32_t gone = 0;
+
+	if (sc->n_bodies > 0 && hr_conn_info(sc->worker->w, sc->c, &info) == 0)
+		while (gone < sc->n_bodies && sc->bodies[gone].end <= info.bytes_acked)
+			gone++;
+	if (gone > 0) {
+		sc->n_bodies -= gone;
+		memmove(sc->bodies, sc->bodies + gone, sc->n_bodies * sizeof(*sc->bodies));
+	}
+	if (sc->n_bodies == sc->max_bodies) {
+		uint32_t max = sc->max_bodies != 0 ? 2 * sc->max_bodies : BODIES_MIN;
+		struct body *more = realloc(sc->bodies, max * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		sc->bodies = more;
+		sc->max_bodies = max;
+	}
+	sc->bodies[sc->n_bodies++] = (struct body){sc->queued, sc->queued + len};
+	return true;
+}
+
+/* The response is queued: go on, or say goodbye. */
+static void answered(struct server_conn *sc)
+{
+	sc->busy = false;
+	stat_add(&sc->worker->stats.requests, 1);
+	if (sc->close || sc->eof || sc->worker->stopping)
+		server_linger(sc);
+}
+
+bool response_pump(struct server_conn *sc)
+{
+	struct hr_worker *w = sc->worker->w;
+	int64_t n;
+
+	if (sc->head != NULL) {
+		n = hr_send(w, sc->c, sc->head + sc->head_off, sc->head_len - sc->head_off);
+		if (n < 0)
+			return false;
+		sc->head_off += (uint32_t)n;
+		sc->queued += (uint64_t)n;
+		if (sc->head_off < sc->head_len)
+			return false;
+		free(sc->head);
+		sc->head = NULL;
+		if (sc->pull_left > 0 && !note_body(sc, sc->pull_left)) {
+			hr_abort(w, sc->c);
+			return false;
+		}
+	}
+	if (sc->pull_left > 0) {
+		n = hr_send_pull(w, sc->c, sc->pull_left);
+		if (n < 0)
+			return false;
+		sc->queued += (uint64_t)n;
+		sc->pull_left -= (uint64_t)n;
+	}
+	if (sc->pull_left > 0)
+		return false;
+	answered(sc);
+	return true;
+}
+
+/* Queue `len` bytes and then `pull` bytes of the pattern. */
+static void send_response(struct server_conn *sc, const char *head, size_t len, uint64_t pull)
+{
+	struct hr_worker *w = sc->worker->w;
+	int64_t n = hr_send(w, sc->c, head, len);
+
+	if (n < 0) {
+		server_linger(sc); /* the connection is going: on_close follows */
+		return;
+	}
+	sc->busy = true;
+	sc->queued += (uint64_t)n;
+	sc->pull_left = pull;
+	stat_add(&sc->worker->stats.body_bytes, pull);
+	if ((size_t)n < len) {
+		sc->head = malloc(len - (size_t)n);
+		if (sc->head == NULL) {
+			hr_abort(w, sc->c);
+			return;
+		}
+		memcpy(sc->head, head + n, len - (size_t)n);
+		sc->head_off = 0;
+		sc->head_len = (uint32_t)(len - (size_t)n);
+		return;
+	}
+	if (pull > 0 && !note_body(sc, pull)) {
+		hr_abort(w, sc->c);
+		return;
+	}
+	response_pump(sc);
+}
+
+static void send_text(struct server_conn *sc, unsigned status, const char *text, bool head_only)
+{
+	char buf[HTTP_HEAD_MAX + TARGET_MAX];
+	size_t n = http_response_head(buf, HTTP_HEAD_MAX, status, strlen(text), sc->close);
+
+	if (!head_only) {
+		memcpy(buf + n, text, strlen(text));
+		n += strlen(text);
+		stat_add(&sc->worker->stats.body_bytes, strlen(text));
+	}
+	send_response(sc, buf, n, 0);
+}
+
+static void send_bytes(struct server_conn *sc, uint64_t size, bool head_only)
+{
+	char buf[HTTP_HEAD_MAX + SMALL_BODY];
+	size_t n = http_response_head(buf, HTTP_HEAD_MAX, 200, size, sc->close);
+
+	if (head_only) {
+		send_response(sc, buf, n, 0);
+	} else if (size <= SMALL_BODY) {
+		pattern_fill(&sc->worker->server->pattern, 0, (uint8_t *)buf + n, (uint32_t)size);
+		stat_add(&sc->worker->stats.body_bytes, size);
+		send_response(sc, buf, n + (size_t)size, 0);
+	} else {
+		send_response(sc, buf, n, size);
+	}
+}
+
+void server_refuse(struct server_conn *sc, unsigned status, const char *text)
+{
+	stat_add(&sc->worker->stats.bad, 1);
+	send_text(sc, status, text, false);
+}
+
+/* One step of the digest for /sha256/N; the next one in a later turn. */
+static void sha_step(struct hr_worker *w, void *arg)
+{
+	struct server_conn *sc = arg;
+	uint64_t n = sc->sha_len - sc->sha_off;
+	char hex[SHA256_HEX + 1];
+
+	sc->sha_timer = 0;
+	if (n > SHA_STEP)
+		n = SHA_STEP;
+	pattern_digest(&sc->worker->server->pattern, sc->sha, sc->sha_off, n);
+	sc->sha_off += n;
+	if (sc->sha_off < sc->sha_len) {
+		sc->sha_timer = hr_timer_start(w, 0, sha_step, sc);
+		if (sc->sha_timer == 0)
+			hr_abort(w, sc->c);
+		return;
+	}
+	digest_text(sc->sha, hex);
+	hex[SHA256_HEX - 1] = '\n';
+	hex[SHA256_HEX] = '\0';
+	EVP_MD_CTX_free(sc->sha);
+	sc->sha = NULL;
+	send_text(sc, 200, hex, sc->sha_head_only);
+	if (!sc->busy)
+		hr_resume(w, sc->c);
+}
+
+static void send_sha256(struct server_conn *sc, uint64_t size, bool head_only)
+{
+	sc->sha = EVP_MD_CTX_new();
+	if (sc->sha == NULL || EVP_DigestInit_ex(sc->sha, EVP_sha256(), NULL) != 1) {
+		hr_abort(sc->worker->w, sc->c);
+		return;
+	}
+	sc->busy = true;
+	sc->sha_off = 0;
+	sc->sha_len = size;
+	sc->sha_head_only = head_only;
+	sha_step(sc->worker->w, sc);
+}
+
+void server_answer(struct server_conn *sc)
+{
+	bool head_only = sc->parser.method == HTTP_HEAD;
+	uint64_t n = sc->worker->server->response_size;
+
+	sc->asked = false;
+	sc->close = !http_should_keep_alive(&sc->parser);
+	if (sc->parser.method != HTTP_GET && !head_only) {
+		server_refuse(sc, 405, "only GET and HEAD are served here\n");
+		return;
+	}
+	switch (sc->too_long ? RESOURCE_BAD : http_resource(sc->target, sc->target_len, &n)) {
+	case RESOURCE_DEFAULT:
+	case RESOURCE_BYTES:
+		send_bytes(sc, n, head_only);
+		break;
+	case RESOURCE_SHA256:
+		send_sha256(sc, n, head_only);
+		break;
+	case RESOURCE_BAD:
+		server_refuse(sc, 400, "use /bytes/N, /sha256/N or a path below 256 bytes\n");
+		break;
+	}
+}
+
+void response_pull(hr_conn c, void *user, uint64_t offset, uint8_t *buf, uint32_t len)
+{
+	const struct server_conn *sc = user;
+	uint32_t i = 0;
+
+	while (len > 0) {
+		while (sc->bodies[i].end <= offset)
+			i++; /* a pulled byte lies in some body that is not acknowledged */
+		uint64_t left = sc->bodies[i].end - offset;
+		uint32_t n = len < left ? len : (uint32_t)left;
+
+		pattern_fill(&sc->worker->server->pattern, offset - sc->bodies[i].start, buf, n);
+		offset += n;
+		buf += n;
+		len -= n;
+	}
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What workers count. One writer per block (the worker's thread); the control thread reads with
+ * relaxed loads while the run goes on, and exactly after it. Histograms are written by the worker
+ * and merged at the end.
+ */
+#ifndef HRLOAD_STATS_H
+#define HRLOAD_STATS_H
+
+#include <headrace.h>
+
+/* Why a connection failed: X(name). */
+/* clang-format off */
+#define ERROR_LIST \
+	X(refused) \
+	X(reset) \
+	X(timeout) \
+	X(unreachable) \
+	X(closed_early) \
+	X(short_body) \
+	X(http_status) \
+	X(http_parse) \
+	X(digest) \
+	X(response_size) \
+	X(keepalive) \
+	X(orphaned) \
+	X(aborted) \
+	X(no_port) \
+	X(no_memory)
+/* clang-format on */
+
+enum error {
+	ERR_NONE,
+#define X(name) ERR_##name,
+	ERROR_LIST
+#undef X
+		ERR_COUNT
+};
+
+extern const char *const error_names[ERR_COUNT];
+
+/* The failure that a reason of the engine means; ERR_NONE for an orderly end. */
+enum error error_of_reason(enum hr_reason reason);
+
+/* Either role of one worker: connections of a server are "attempted" when accepted. */
+struct stats {
+	uint64_t attempted, established, completed, failed;
+	uint64_t requests; /* transactions done, or answered */
+	uint64_t bad;      /* server: answered with 400 or 405 */
+	uint64_t body_bytes;
+	uint64_t late;      /* client: openings given up because the pacer could not keep up */
+	uint64_t exhausted; /* client: nothing more will be opened */
+	uint64_t errors[ERR_COUNT];
+} __attribute__((aligned(64)));
+
+static inline void stat_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t stat_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* Add all counters of `from`, whose writer may be running. */
+void stats_merge(struct stats *into, const struct stats *from);
+
+enum latency { LATENCY_CONNECT, LATENCY_FIRST_BYTE, LATENCY_TRANSACTION, LATENCIES };
+
+extern const char *const latency_names[LATENCIES];
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The server role against a client that writes raw bytes: two engines over a wire, stepped by hand
+ * on a virtual clock. Each case says what the client sends, in pieces of which size, and the whole
+ * answer up to the end of the stream.
+ */
+#include "http.h"
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TURNS_MAX  4000000
+#define ANSWER_MAX (4u << 20)
+
+/* The raw client's connection. */
+struct talk {
+	const char *say;
+	size_t said, len, piece; /* piece: bytes per turn */
+	bool half_close;         /* FIN after the last byte, before the answer */
+	bool slow;               /* reads 1000 bytes per turn */
+	char *heard;
+	size_t heard_len;
+	bool open, eof, closed;
+	enum hr_reason reason;
+	hr_conn c;
+};
+
+static void talk_open(struct hr_worker *w, hr_conn c, void *user)
+{
+	((struct talk *)user)->open = true;
+}
+
+static size_t talk_data(
+	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n)
+{
+	struct talk *t = user;
+	size_t most = t->slow ? 1000 : SIZE_MAX, total = 0;
+
+	for (unsigned i = 0; i < n && most > 0; i++) {
+		size_t k = s[i].len < most ? s[i].len : most;
+
+		assert_true(t->heard_len + k <= ANSWER_MAX);
+		memcpy(t->heard + t->heard_len, s[i].data, k);
+		t->heard_len += k;
+		most -= k;
+		total += k;
+	}
+	return total;
+}
+
+static void talk_eof(struct hr_worker *w, hr_conn c, void *user)
+{
+	((struct talk *)user)->eof = true;
+	hr_close(w, c);
+}
+
+static void talk_close(struct hr_worker *w, hr_conn c, void *user, enum hr_reason reason)
+{
+	((struct talk *)user)->closed = true;
+	((struct talk *)user)->reason = reason;
+}
+
+static const struct hr_app talk_app = {
+	.on_open = talk_open, .on_data = talk_data, .on_eof = talk_eof, .on_close = talk_close};
+
+static int up(void **state)
+{
+	char err[HR_ERRLEN] = "";
+	struct world *wd;
+
+	if (world_up(state) < 0)
+		return -1;
+	wd = *state;
+	wd->server = server_create(&wd->cfg, wd->engine[SERVER], err, sizeof(err));
+	return wd->server != NULL ? 0 : -1;
+}
+
+static void talk_start(struct world *wd, struct talk *t, const char *say)
+{
+	t->say = say;
+	t->len = strlen(say);
+	if (t->piece == 0)
+		t->piece = t->len;
+	t->heard = malloc(ANSWER_MAX + 1);
+	assert_non_null(t->heard);
+	assert_int_equal(
+		hr_connect(wd->w[CLIENT], &wd->cfg.target, 80, &talk_app, t, NULL, &t->c), 0);
+}
+
+static void talk_step(struct world *wd, struct talk *t)
+{
+	struct hr_worker *w = wd->w[CLIENT];
+
+	world_turn(wd);
+	if (!t->open || t->closed)
+		return;
+	if (t->said < t->len) {
+		size_t n = t->len - t->said < t->piece ? t->len - t->said : t->piece;
+		int64_t sent = hr_send(w, t->c, t->say + t->said, n);
+
+		if (sent > 0)
+			t->said += (size_t)sent;
+		if (t->said == t->len && t->half_close)
+			hr_shutdown(w, t->c);
+	}
+	if (t->slow)
+		hr_resume(w, t->c);
+}
+
+/* Say it, and hear the answer to the end of the connection. */
+static void converse(struct world *wd, struct talk *t, const char *say)
+{
+	talk_start(wd, t, say);
+	for (unsigned i = 0; i < TURNS_MAX && !t->closed; i++)
+		talk_step(wd, t);
+	assert_true(t->closed);
+	t->heard[t->heard_len] = '\0';
+}
+
+static void assert_answer(struct world *wd, struct talk t, const char *say, const char *want)
+{
+	converse(wd, &t, say);
+	assert_string_equal(t.heard, want);
+	assert_int_equal(t.reason, HR_CLOSED);
+	assert_true(t.eof);
+	free(t.heard);
+}
+
+#define OK_HEAD(n)                                                                                 \
+	"HTTP/1.1 200 OK\r\nServer: hrload\r\nContent-Type: "                                      \
+	"application/octet-stream\r\nContent-Length: " n "\r\n"
+#define CLOSE "Connection: close\r\n"
+#define BAD(n)                                                                                     \
+	"HTTP/1.1 400 Bad Request\r\nServer: hrload\r\nContent-Type: "                             \
+	"text/plain\r\nContent-Length: " n "\r\n" CLOSE "\r\n"
+
+static void test_answers(void **state)
+{
+	static const char usage[] = BAD("50") "use /bytes/N, /sha256/N or a path below 256 bytes\n";
+	struct world *wd = *state;
+	char longest[400] = "GET /";
+
+	assert_answer(wd, (struct talk){0}, "GET /bytes/0 HTTP/1.1\r\n" CLOSE "\r\n",
+		OK_HEAD("0") CLOSE "\r\n");
+	assert_answer(wd, (struct talk){0}, "HEAD /bytes/5000000000 HTTP/1.1\r\n" CLOSE "\r\n",
+		OK_HEAD("5000000000") CLOSE "\r\n");
+	/* HTTP/1.0 closes without being asked */
+	assert_answer(wd, (struct talk){0}, "HEAD / HTTP/1.0\r\n\r\n", OK_HEAD("128") CLOSE "\r\n");
+	assert_answer(wd, (struct talk){0},
+		"POST / HTTP/1.1\r\n" CLOSE "Content-Length: 3\r\n\r\nabc",
+		"HTTP/1.1 405 Method Not Allowed\r\nServer: hrload\r\nContent-Type: "
+		"text/plain\r\nContent-Length: 34\r\n"
+		"Allow: GET, HEAD\r\n" CLOSE "\r\nonly GET and HEAD are served here\n");
+	assert_answer(wd, (struct talk){0}, "GET /bytes/12x HTTP/1.1\r\n" CLOSE "\r\n", usage);
+	assert_answer(wd, (struct talk){0}, "nonsense\r\n\r\n", BAD("21") "this is not HTTP/1.1\n");
+	memset(longest + 5, 'a', 300);
+	strcpy(longest + 305, " HTTP/1.1\r\n" CLOSE "\r\n");
+	assert_answer(wd, (struct talk){0}, longest, usage);
+	/* sha256sum of bytes(i % 251 for i in range(1000000)): four steps */
+	assert_answer(wd, (struct talk){0}, "GET /sha256/1000000 HTTP/1.1\r\n" CLOSE "\r\n",
+		OK_HEAD("65") CLOSE
+		"\r\n2c030d49ec131bfbbb446ad21e7a2f12cdb4f2f4f3fda3ac709dd2e68a4646c7\n");
+}
+
+static void test_pieces(void **state)
+{
+	static const char ask[] = "HEAD /a HTTP/1.1\r\n\r\nHEAD /sha256/300000 "
+				  "HTTP/1.1\r\n\r\nHEAD /b HTTP/1.1\r\n" CLOSE "\r\n";
+	static const char want[] =
+		OK_HEAD("128") "\r\n" OK_HEAD("65") "\r\n" OK_HEAD("128") CLOSE "\r\n";
+
+	/* pipelined in one segment, and byte by byte; what follows the last request is read and
+	 * dropped */
+	assert_answer(*state, (struct talk){0}, ask, want);
+	assert_answer(*state, (struct talk){.piece = 1}, ask, want);
+	assert_answer(*state, (struct talk){.piece = 7},
+		"HEAD / HTTP/1.1\r\n" CLOSE "\r\nand more that nobody asked for",
+		OK_HEAD("128") CLOSE "\r\n");
+	/* a client that closes its half first still gets the answer, and no Connection: close is
+	 * needed */
+	assert_answer(*state, (struct talk){.half_close = true}, "HEAD / HTTP/1.1\r\n\r\n",
+		OK_HEAD("128") "\r\n");
+	assert_answer(*state, (struct talk){.half_close = true}, "HEAD / HT", "");
+}
+
+/* Bodies longer than the send buffer and the window, several on one connection, to a slow reader.
+ */
+static void test_bodies(void **state)
+{
+	static const char ask[] = "GET /bytes/1500000 HTTP/1.1\r\n\r\nGET /bytes/1025 "
+				  "HTTP/1.1\r\n\r\nGET /bytes/1024 "
+				  "HTTP/1.1\r\n\r\nGET /bytes/700001 HTTP/1.1\r\n" CLOSE "\r\n";
+	static const struct {
+		const char *head;
+		size_t body;
+	} want[] = {{OK_HEAD("1500000") "\r\n", 1500000}, {OK_HEAD("1025") "\r\n", 1025},
+		{OK_HEAD("1024") "\r\n", 1024}, {OK_HEAD("700001") CLOSE "\r\n", 700001}};
+
+	for (int slow = 0; slow < 2; slow++) {
+		struct talk t = {.slow = slow != 0};
+		size_t at = 0;
+
+		converse(*state, &t, ask);
+		for (unsigned i = 0; i < 4; i++) {
+			assert_memory_equal(t.heard + at, want[i].head, strlen(want[i].head));
+			at += strlen(want[i].head);
+			for (size_t k = 0; k < want[i].body; k++, at++)
+				if ((uint8_t)t.heard[at] != k % 251)
+					fail_msg("body %u differs at byte %zu", i, k);
+		}
+		assert_int_equal(at, t.heard_len);
+		assert_int_equal(t.reason, HR_CLOSED);
+		free(t.heard);
+	}
+}
+
+/* A client that never sends its FIN is let go after the linger time; then the engine's own limit
+ * ends it. */
+static void test_linger(void **state)
+{
+	struct world *wd = *state;
+	struct stats before, after;
+	struct talk t = {.slow = true};
+	uint64_t begin_us;
+
+	server_stats(wd->server, &before);
+	talk_start(wd, &t, "GET /bytes/200000 HTTP/1.1\r\n" CLOSE "\r\n");
+	for (unsigned i = 0; i < 1000 && t.heard_len == 0; i++)
+		talk_step(wd, &t);
+	assert_true(t.heard_len > 0);
+	/* From here the client reads nothing: its window closes, the FIN cannot get through. */
+	begin_us = wd->now_us;
+	while (!t.closed && wd->now_us - begin_us < 3600u * 1000000) {
+		world_turn(wd);
+		wd->now_us += 10000;
+		if (wd->now_us - begin_us > 8000000 && wd->now_us - begin_us < 8010011)
+			assert_int_equal(hr_abort(wd->w[CLIENT], t.c), 0);
+	}
+	for (unsigned i = 0; i < 100; i++)
+		world_turn(wd);
+	server_stats(wd->server, &after);
+	assert_int_equal(after.failed, before.failed + 1);
+	assert_int_equal(after.attempted, after.completed + after.failed);
+	free(t.heard);
+}
+
+/* Last, because it ends the listener: idle connections get FIN, busy ones after their answer, new
+ * ones RST. */
+static void test_stop(void **state)
+{
+	struct world *wd = *state;
+	struct talk idle = {0}, busy = {.slow = true}, late = {0};
+
+	talk_start(wd, &idle, "HEAD / HTTP/1.1\r\n\r\n");
+	talk_start(wd, &busy, "GET /bytes/900000 HTTP/1.1\r\n\r\n");
+	for (unsigned i = 0; i < 50; i++) {
+		talk_step(wd, &idle);
+		talk_step(wd, &busy);
+	}
+	assert_true(idle.heard_len > 0 && busy.heard_len > 0 && !idle.eof);
+	assert_true(server_stop(wd->server));
+	for (unsigned i = 0; i < 50; i++)
+		talk_step(wd, &idle);
+	assert_true(idle.eof);
+	assert_true(server_stop(wd->server)); /* twice is harmless */
+	for (unsigned i = 0; i < TURNS_MAX && !busy.closed; i++)
+		talk_step(wd, &busy);
+	assert_int_equal(busy.heard_len, strlen(OK_HEAD("900000") "\r\n") + 900000);
+	assert_int_equal(busy.reason, HR_CLOSED);
+	converse(wd, &late, "");
+	assert_int_equal(late.reason, HR_REFUSED);
+	assert_true(server_finish(wd->server));
+	world_turn(wd);
+	free(idle.heard);
+	free(busy.heard);
+	free(late.heard);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_linger),
+		cmocka_unit_test(test_stop),
+	};
+
+	return cmocka_run_group_tests(tests, up, world_down);
+}
