@@ -28,6 +28,10 @@ need_lab() {
 		command -v "$command" >/dev/null || skip "$command is not installed; scripts/setup installs it"
 	done
 	ip netns add "$trial" 2>/dev/null || skip "no network namespace can be made here"
+	if ! ip netns exec "$trial" true 2>/dev/null; then
+		ip netns delete "$trial"
+		skip "no program can be run in a network namespace here: in a chroot, / must be a mount point"
+	fi
 	ip netns delete "$trial"
 }
 
