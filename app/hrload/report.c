@@ -49,6 +49,7 @@ void report_verdict(const struct config *cfg, const struct result *r, char *buf,
 		seconds > 0
 			? (double)(r->end.client.attempted - r->begin.client.attempted) / seconds
 			: 0;
+	uint64_t active = cfg->role == ROLE_SERVER ? 0 : s->attempted - s->completed - s->failed;
 	uint64_t n;
 	const char *name = worst_error(s, &n);
 
@@ -61,6 +62,11 @@ void report_verdict(const struct config *cfg, const struct result *r, char *buf,
 		snprintf(buf, len,
 			"port exhaustion: %llu connects found no source port; add client addresses",
 			(unsigned long long)s->errors[ERR_no_port]);
+	else if (active > 0)
+		snprintf(buf, len,
+			"%llu connections were still open after the drain: no answer, or too short "
+			"a --drain",
+			(unsigned long long)active);
 	else if (r->no_mbuf > 0)
 		snprintf(buf, len,
 			"mbuf shortage: %llu times no packet buffer was free; raise --mbufs",

@@ -173,12 +173,12 @@ static int check_before(const struct ethdev_spec *s, char *err, size_t errlen)
 
 static int explain_failure(const struct ethdev_spec *s, int rc, char *err, size_t errlen)
 {
-	if (rc >= 0 || rc < -4095)
+	if (rc >= -1 || rc < -4095) /* DPDK's plain -1 is no errno */
 		rc = -ENODEV;
 	if (s->pci)
 		return hr_error(err, errlen, rc,
 			"%s: DPDK cannot use it (%s): is it there (lspci), bound to vfio-pci "
-			"(scripts/bind), and %s?",
+			"(dpdk-devbind.py -b vfio-pci), and %s?",
 			s->name, strerror(-rc),
 			rte_eal_has_hugepages() ? "named at start, so that EAL looks at the PCI bus"
 						: "are there hugepages (scripts/hugepages)");

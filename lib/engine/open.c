@@ -288,6 +288,10 @@ void hr_open_tw(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t re
 		hr_count(&w->m, HR_C_time_wait_reused);
 		stranger(w, b, i, true, iss_floor);
 		return;
+	case TW_END:
+		hr_table_remove_key(w, k, ref);
+		hr_tw_kill(w, ref);
+		break;
 	case TW_ANSWER:
 		hr_tx_reply_routed(w, k, &o);
 		break;

@@ -108,7 +108,12 @@ enum hr_drop hr_arp_input(struct hr_ip_layer *ip, unsigned port, struct rte_mbuf
 			hr_nh_learn(ip, e, sha, !request && target_id != 0 && !f->l2_group, true,
 				now_us);
 		if (target_id == 0)
-			return e != NULL ? DROP_NONE : DROP_arp_other;
+			/* An announcement asks for nothing: it was heard, also when there was
+			 * nothing to update. */
+			return e != NULL || memcmp(&a->arp_data.arp_sip, &a->arp_data.arp_tip, 4) ==
+						       0
+				       ? DROP_NONE
+				       : DROP_arp_other;
 	}
 	if (request && reply_ok)
 		send_arp(ip, port, RTE_ARP_OP_REPLY, sha, a->arp_data.arp_tip, sha,

@@ -36,9 +36,13 @@ static void una_advance(struct tcp_ctx *c, struct tcb *t, uint32_t ack)
 {
 	uint32_t base = t->iss + 1;
 
-	if (t->snd_una != t->iss && ack - base < t->snd_una - base)
+	if ((t->flags & TF_SYN_DONE) && ack - base < t->snd_una - base)
 		t->snd_wraps++;
+	t->flags |= TF_SYN_DONE;
 	t->snd_una = ack;
+	if ((t->flags & TF_URG_SND) &&
+		(tcb_ext(c, t) == NULL || seq_ge(ack, tcb_ext(c, t)->snd_up)))
+		t->flags &= ~TF_URG_SND;
 	hr_sendq_ack(c, t, ack);
 }
 

@@ -155,8 +155,9 @@ static uint32_t expire_persist(struct tcp_ctx *c, struct tcb *t, uint64_t now_us
 	const struct hr_tcp_params *p = tcp_params(c, t);
 
 	/* RFC 9293 MUST-37: answered probes keep the connection for ever; keep_probes counts the
-	 * unanswered ones. */
-	if (t->keep_probes >= p->retries)
+	 * unanswered ones. Nobody owns an orphan: a peer that keeps its window shut does not keep
+	 * it for ever. */
+	if (t->keep_probes >= p->retries || ((t->flags & TF_DEAF) && t->backoff >= p->retries))
 		return hr_tcb_end(t, HR_TIMEOUT);
 	t->keep_probes++;
 	t->flags |= TF_PROBE;

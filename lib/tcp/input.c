@@ -13,6 +13,13 @@ static bool refuse(uint32_t *events, enum hr_drop why)
 	return false;
 }
 
+/* The time of an orphan in FIN-WAIT-2 is not prolonged by what the peer says short of a FIN. */
+static void heard(struct tcb *t, uint64_t now_us)
+{
+	if (t->state != TCPS_FIN_WAIT_2 || !(t->flags & TF_DEAF))
+		t->last_rcv_ms = tcp_ms(now_us);
+}
+
 /* RFC 7323 5.3 R1 to R3: before step 1; a RST is exempt. */
 static bool step_timestamp(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	uint64_t now_us, uint32_t *events)
@@ -74,7 +81,7 @@ static bool step_sequence(
 			t->flags |= TF_DSACK;
 		}
 		t->flags |= TF_ACK_NOW;
-		t->last_rcv_ms = tcp_ms(now_us);
+		heard(t, now_us);
 		return refuse(events, DROP_tcp_old);
 	}
 	if (len == 0 && s->seq + 1 == t->rcv_nxt) /* a keep-alive or window probe */
@@ -199,6 +206,21 @@ static void step_text(
 		*events |= hr_recv_data(c, t, s, now_us);
 }
 
+/*
+ * The peer still knows an old connection of this tuple (it is in TIME-WAIT there, or half-open):
+ * the RST ends that, and our SYN is due again. Once, at once: the timeout would cost a second.
+ */
+static void syn_again(struct tcp_ctx *c, struct tcb *t, uint32_t *events)
+{
+	struct tx_range *r = t->range_head != 0 ? hr_range_at(c, t, t->range_head) : NULL;
+
+	if (r == NULL || r->sent > 1)
+		return;
+	hr_range_mark(tcb_ext(c, t), r, TR_LOST, 0);
+	t->flags |= TF_RETX_HEAD;
+	*events |= TCP_EV_OUTPUT;
+}
+
 /* RFC 9293 3.10.7.3, first and second: is the ACK for our SYN; is it a refusal? */
 static bool syn_sent_ack_rst(
 	struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint32_t *events)
@@ -206,8 +228,10 @@ static bool syn_sent_ack_rst(
 	bool ack_ok = (s->flags & TCPF_ACK) && seq_gt(s->ack, t->iss) && seq_le(s->ack, t->snd_nxt);
 
 	if ((s->flags & TCPF_ACK) && !ack_ok) {
-		if (!(s->flags & TCPF_RST))
+		if (!(s->flags & TCPF_RST)) {
 			*events |= TCP_EV_STRAY;
+			syn_again(c, t, events);
+		}
 		return refuse(events, DROP_tcp_ack_bad);
 	}
 	if (s->flags & TCPF_RST) {
@@ -227,6 +251,11 @@ static void syn_sent_input(
 {
 	if (!syn_sent_ack_rst(c, t, s, events))
 		return;
+	if (t->snd_nxt == t->iss) {
+		/* Our own SYN waits for its next hop: the peer will repeat this one. */
+		refuse(events, DROP_tcp_flags);
+		return;
+	}
 	/* Fourth: the SYN. */
 	t->rcv_nxt = s->seq + 1;
 	t->rcv_adv += t->rcv_nxt; /* held the window's size until now */
@@ -283,7 +312,7 @@ static void synchronised_input(
 	/* Step 3, security and precedence, is obsolete. */
 	if (!step_syn(c, t, s, now_us, events))
 		return;
-	t->last_rcv_ms = tcp_ms(now_us);
+	heard(t, now_us);
 	t->keep_probes = 0;
 	if (!step_ack(c, t, s, now_us, events))
 		return;

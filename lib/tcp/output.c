@@ -187,7 +187,11 @@ static bool out_lost(
 	 * probe. */
 	if (r->seq != t->snd_una && seq_ge(r->seq, t->snd_una + t->snd_wnd))
 		return false;
-	room = hr_min(room, max_len) / mss * mss;
+	room = hr_min(room, max_len);
+	/* Whole segments, but for what ends short of one; after a timeout one is one, however
+	 * short. */
+	if (room < range_payload(r) || t->ca_state == CA_LOSS)
+		room = room / mss * mss;
 	if (room == 0)
 		return false;
 	if (range_payload(r) > room && !hr_range_split(c, t, r, r->seq + room))
@@ -264,6 +268,10 @@ static bool push_new(
 		return false;
 	if (!hr_range_push(c, t, seq, seq + len + is_fin, is_fin ? TR_FIN : 0, now_us))
 		return false;
+	/* Transmission times are 32 bits of microseconds: those of before an idle hour mean
+	 * nothing. */
+	if (tcb_flight(t) == 0 && tcb_ext(c, t) != NULL)
+		tcb_ext(c, t)->rack_valid = false;
 	t->snd_nxt = seq + len + is_fin;
 	if (is_fin)
 		t->flags |= TF_FIN_SENT;
@@ -298,6 +306,9 @@ static bool out_tlp(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tc
 		usable_window(t) >= hr_min(unsent, (uint32_t)t->snd_mss)) {
 		if (!push_new(c, t, hr_min(unsent, (uint32_t)t->snd_mss), now_us, o))
 			return false;
+		x = hr_ext_get(c, t); /* a DSACK that rode along may have given it back */
+		if (x == NULL)
+			return true;
 		x->tlp_is_retx = false;
 	} else {
 		HR_RANGE_FOREACH(c, t, i, r)

@@ -14,7 +14,7 @@ static struct hr_mark *mark(const struct tcp_ctx *c, struct rte_mbuf *m)
 
 int64_t hr_tcp_send_room(const struct tcp_ctx *c, const struct tcb *t)
 {
-	uint32_t used = t->snd_end - seq_max(t->snd_una, t->iss + 1);
+	uint32_t used = t->snd_end - t->snd_una;
 	uint32_t limit = tcp_params(c, t)->snd_buf_bytes;
 
 	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
@@ -112,7 +112,9 @@ uint32_t hr_tcp_send_find(
 uint64_t hr_tcp_send_offset(const struct tcb *t, uint32_t seq)
 {
 	uint32_t base = t->iss + 1;
-	uint32_t una = seq_max(t->snd_una, base) - base;
+	/* Not by comparison with base: that turns round after 2 GiB. */
+	bool syn_out = tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED));
+	uint32_t una = syn_out ? 0 : t->snd_una - base;
 
 	return ((uint64_t)t->snd_wraps << 32 | una) + (seq - base - una);
 }

@@ -108,6 +108,7 @@ void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		t->cwnd = mss;
 		t->rto_us = hr_max(t->rto_us, TCP_RTO_SYN_LOST_US);
 	}
+	t->ssthresh = TCP_MAX_CWND; /* a lost SYN says nothing of the path's capacity */
 	t->backoff = 0;
 	t->last_rcv_ms = tcp_ms(now_us);
 	tcp_cc(c, t)->init(c, t);

@@ -125,9 +125,10 @@ enum tcp_syn_verdict hr_syn_input(struct tcp_ctx *c, const struct tcp_syn *e,
 			return SYN_DROP;
 		}
 		if (seq_lt(s->tsval, e->tsval)) {
-			answer_ack(c, e, path, now_us, o, drop);
+			enum tcp_syn_verdict verdict = answer_ack(c, e, path, now_us, o, drop);
+
 			*drop = DROP_tcp_paws;
-			return SYN_DROP;
+			return verdict;
 		}
 	}
 	if (seq_lt(s->seq, nxt) || seq_ge(s->seq, nxt + wnd)) {

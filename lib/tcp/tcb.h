@@ -59,6 +59,7 @@ enum tcp_state {
 #define TF_TLP         BIT(21) /* a tail loss probe is due or outstanding */
 #define TF_CLOSED_TOLD BIT(22) /* the end was reported */
 #define TF_ACK_SOON    BIT(23) /* an ACK must go out in this turn: in-order data earns one a turn */
+#define TF_SYN_DONE    BIT(25) /* our SYN was acknowledged: snd_una is past iss for good */
 #define TF_RETX_HEAD                                                                               \
 	BIT(24) /* the oldest range may be retransmitted whatever cwnd says (timeout, fast         \
 		   retransmit) */
@@ -145,9 +146,8 @@ struct tcb {
 	uint32_t delack_at;              /* low 32 bits, when TF_ACK_DELAY */
 	uint32_t last_rcv_ms;            /* when the peer was last heard: keep-alive, linger */
 	uint32_t min_rtt_us;             /* UINT32_MAX = unknown */
-	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd (RFC 5681 3.1) */
-	uint8_t snd_wraps; /* times snd_una went round past iss + 1 */
-	uint8_t spare2;
+	uint32_t cc_acked;     /* bytes acknowledged, not yet turned into cwnd (RFC 5681 3.1) */
+	uint16_t snd_wraps;    /* times snd_una went round past iss + 1 */
 	uint8_t keep_probes;   /* unanswered keep-alive probes */
 	uint8_t reason;        /* enum hr_reason, valid when CLOSED */
 	struct tx_range range; /* the embedded one */

@@ -148,6 +148,7 @@ struct tcp_tw {
 };
 #define TW_LINK_MASK 0x1fffffffu
 #define TW_TS        BIT(31)
+#define TW_SYN       BIT(29) /* a SYN was refused: a RST may follow from who wants to connect */
 #define TW_DEAD      BIT(30) /* replaced: only waits for its turn in the FIFO to be freed */
 
 struct tcp_tw4 {
@@ -169,6 +170,7 @@ void hr_tw_enter(struct tcp_ctx *c, struct tcp_tw *tw, const struct tcb *t, uint
 enum tcp_tw_verdict {
 	TW_DROP,   /* *drop says why */
 	TW_ANSWER, /* send *o (an ACK); tw->due_ms was restarted when the segment was a FIN */
+	TW_END,    /* the peer reset what is left: forget the entry */
 	TW_REOPEN  /* a new incarnation (RFC 9293 3.10.7.4, RFC 6191): forget the entry, treat the
 		    * SYN as for a listener, with  path.reopened = true and path.iss_floor =
 		    * tw->snd_nxt */

@@ -49,8 +49,16 @@ enum tcp_tw_verdict hr_tw_input(struct tcp_ctx *c, struct tcp_tw *tw, const stru
 	bool old_ts = (tw->link & TW_TS) && (s->opts & TCPO_TS) && seq_lt(s->tsval, tw->ts_recent);
 
 	*drop = DROP_tcp_time_wait;
-	if (s->flags & TCPF_RST)
-		return TW_DROP;
+	if (s->flags & TCPF_RST) {
+		/* RFC 1337: a RST that old duplicates provoke must not end this. One that answers
+		 * our answer to a SYN comes from a peer that has forgotten the connection and wants
+		 * a new one. */
+		if (!(tw->link & TW_SYN) || s->seq != tw->rcv_nxt)
+			return TW_DROP;
+		*drop = DROP_NONE;
+		hr_count(c->m, HR_C_rst_in);
+		return TW_END;
+	}
 	if ((s->flags & (TCPF_SYN | TCPF_ACK | TCPF_FIN)) == TCPF_SYN && may_reopen(tw, s)) {
 		*drop = DROP_NONE;
 		return TW_REOPEN;
@@ -64,6 +72,8 @@ enum tcp_tw_verdict hr_tw_input(struct tcp_ctx *c, struct tcp_tw *tw, const stru
 		tw->due_ms = tcp_ms(now_us) + c->params[params].time_wait_ms;
 		return answer(c, tw, k, params, now_us, o);
 	}
+	if (s->flags & TCPF_SYN)
+		tw->link |= TW_SYN;
 	if (!hr_challenge_allowed(c, now_us))
 		return TW_DROP;
 	return answer(c, tw, k, params, now_us, o);

@@ -349,6 +349,9 @@ static void hear_tw(struct talk *v, struct tcp_seg *s)
 	switch (hr_tw_input(&v->ctx, &v->tw, &v->key, 0, s, v->now, &o, &v->drop)) {
 	case TW_DROP:
 		break;
+	case TW_END:
+		v->place = AT_LISTEN;
+		break;
 	case TW_ANSWER:
 		answer(v, &o);
 		break;

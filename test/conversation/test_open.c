@@ -164,6 +164,10 @@ static void bad_ack_in_syn_sent(struct talk *v)
 	given_syn_sent(v);
 	hears(v, .flags = SYN | ACK, .seq = 0, .ack = 0, .mss = 1000);
 	says(v, .flags = RST, .seq = 0, .ts = TS_AUTO);
+	/* The peer held an old connection of this tuple, and the RST ended it: once, the SYN goes
+	 * at once again. */
+	expect(v, (v->said[v->n_said - 1].o.flags & (SYN | ACK)) == SYN);
+	(void)says_something(v);
 	hears(v, .flags = SYN | ACK, .seq = 0, .ack = 2, .mss = 1000);
 	says(v, .flags = RST, .seq = 2);
 	hears(v, .flags = ACK, .seq = 77, .ack = 5000);

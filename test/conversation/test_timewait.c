@@ -68,6 +68,20 @@ static void syn_with_a_lower_sequence_does_not(struct talk *v)
 	state_is(v, TCPS_TIME_WAIT);
 }
 
+/* ... which its sender, who has forgotten that one, answers with a RST: now the tuple is free. */
+static void rst_after_a_refused_syn(struct talk *v)
+{
+	given_time_wait(v);
+	after(v, SEC(2));
+	hears(v, .flags = SYN, .seq = (uint32_t)-1000, .mss = 1000);
+	says(v, .flags = ACK, .seq = 2, .ack = 2);
+	hears(v, .flags = RST, .seq = 1);
+	state_is(v, TCPS_TIME_WAIT);
+	hears(v, .flags = RST, .seq = 2);
+	expect(v, v->place == AT_LISTEN);
+	silent(v);
+}
+
 /* TW-1, SHLD-4: timestamps tell a new connection even at a lower sequence number. */
 static void newer_timestamp_reopens(struct talk *v)
 {
@@ -124,6 +138,7 @@ static const struct talk_test tests[] = {
 	TALK(lasts_two_msl),
 	TALK(repeated_fin_restarts_the_timer),
 	TALK(rst_is_ignored),
+	TALK(rst_after_a_refused_syn),
 	TALK(old_data_is_answered),
 	TALK(syn_with_a_higher_sequence_reopens),
 	TALK(syn_with_a_lower_sequence_does_not),

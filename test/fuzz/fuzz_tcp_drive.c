@@ -263,6 +263,10 @@ static void feed_tw(struct fz *f, struct tcp_seg *s)
 		fz_judge_answer(f, &o);
 		must(o.ack == f->tw.rcv_nxt && o.seq == f->tw.snd_nxt && o.flags == TCPF_ACK);
 		break;
+	case TW_END:
+		must(drop == DROP_NONE);
+		f->place = AT_LISTEN;
+		break;
 	case TW_REOPEN:
 		f->path.reopened = true;
 		f->path.iss_floor = f->tw.snd_nxt;

@@ -348,12 +348,13 @@ void sim_app_judge(struct sim_end *e)
 	if (p == NULL ? e->given_up || e->side == SERVER : e->given_up || p->given_up)
 		return;
 	/*
-	 * A cookie verifies with the first byte only (RFC 4987 3.6): when the third ACK is lost or
-	 * overtaken, the listener resets what it cannot know. The client had not heard anything of
-	 * the server's stream then.
+	 * A listener forgets a handshake when its last ACK stays lost beyond the last SYN-ACK, or
+	 * beyond the life of a cookie (RFC 4987 3.6), and then resets what it cannot know. The
+	 * client had not heard anything of the server's stream.
 	 */
 	client = e->side == CLIENT ? e : p;
-	if (e->w->cookies && client != NULL && client->reason == HR_RESET && client->rcvd == 0)
+	if (client != NULL && client->reason == HR_RESET && client->rcvd == 0 &&
+		(e->w->cookies || world_counter(e->w, SERVER, "syn_expired") != 0))
 		return;
 	if (p == NULL || e->rcvd != p->total || e->sent != e->total || !e->eof) {
 		sim_violation(e->w,

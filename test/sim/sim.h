@@ -158,6 +158,8 @@ struct world {
 
 /* Run one world to its end; adds to t and returns the trace hash. */
 uint64_t sim_run(uint64_t seed, bool verbose, struct sim_totals *t);
+/* A counter of a host, by name. */
+uint64_t world_counter(const struct world *w, unsigned side, const char *name);
 __attribute__((format(printf, 2, 3))) void sim_violation(struct world *w, const char *fmt, ...);
 __attribute__((format(printf, 2, 3))) void sim_log(struct world *w, const char *fmt, ...);
 void sim_hash(struct world *w, const void *data, size_t len);

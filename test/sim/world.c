@@ -442,3 +442,14 @@ uint64_t sim_run(uint64_t seed, bool verbose, struct sim_totals *t)
 	free(w);
 	return hash;
 }
+
+uint64_t world_counter(const struct world *w, unsigned side, const char *name)
+{
+	int i = hr_counter_find(name);
+
+	if (i < 0) {
+		fprintf(stderr, "there is no counter %s\n", name);
+		exit(1);
+	}
+	return hr_engine_counter(w->engine[side], -1, (unsigned)i);
+}
