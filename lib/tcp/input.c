@@ -325,10 +325,10 @@ uint32_t hr_tcp_input(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint6
 	uint32_t events = 0;
 
 	hr_count(c->m, HR_C_segs_in);
-	if (t->state == TCPS_SYN_SENT)
+	if (t->state == TCPS_CLOSED || (t->flags & TF_SEND_RST))
+		refuse(&events, DROP_tcp_after_close); /* over: the RST is on its way */
+	else if (t->state == TCPS_SYN_SENT)
 		syn_sent_input(c, t, s, now_us, &events);
-	else if (t->state == TCPS_CLOSED)
-		refuse(&events, DROP_tcp_after_close);
 	else
 		synchronised_input(c, t, s, now_us, &events);
 	if (s->m != NULL) {
