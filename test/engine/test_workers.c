@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Two workers a side over a port with RSS: replies come back to the worker that asked, also when
  * the RETA changes. */
+#include <stdlib.h>
+
 #include <stdio.h>
 
 #include "churn.h"
@@ -51,11 +53,12 @@ static void run(unsigned family, uint32_t n)
 	struct churn c = {.remotes = 4, .family = family};
 	struct pair p;
 
-	pair_open(&p, &(struct pair_opts){.workers = 2,
-			      .wire_args = ",queues=2",
-			      .tcp = &params,
-			      .addrs = 4,
-			      .mbufs = 8192});
+	pair_open(&p,
+		&(struct pair_opts){.workers = 2,
+			.wire_args = ",queues=2",
+			.tcp = &params,
+			.addrs = n > 100000 ? 16 : 4, /* tuples enough beside those in TIME-WAIT */
+			.mbufs = 8192});
 	churn_start(&c, &p, n, 400);
 	churn_finish(&c, 3600000000ull);
 	assert_int_equal(c.connect_errors, 0);
@@ -69,10 +72,13 @@ static void run(unsigned family, uint32_t n)
 	finish(&p, &c);
 }
 
+/* engine_workers [CONNECTIONS] */
+static uint32_t connections = 100000;
+
 static void test_arrival(void **state)
 {
-	run(4, 100000);
-	run(6, 10000);
+	run(4, connections);
+	run(6, connections / 10);
 }
 
 /* So many connections of the churn have ended. */
@@ -131,8 +137,11 @@ static int start(void **state)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		connections = (uint32_t)strtoul(argv[1], NULL, 10);
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arrival),
 		cmocka_unit_test(test_permuted_reta),
