@@ -13,6 +13,7 @@
 
 #include "base/siphash.h"
 #include "engine/worker.h"
+#include "tcp/defaults.h"
 
 const struct hr_engine_config hr_engine_config_default = {
 	.name = "headrace",
@@ -20,29 +21,7 @@ const struct hr_engine_config hr_engine_config_default = {
 	.max_conns = 1000000,
 	.max_half_open = 65536,
 	.max_time_wait = 1000000,
-	/* The values of hr_tcp_params_default, which C cannot copy here; a test compares. */
-	.tcp = {.iw_segments = 10,
-		.wscale = 255,
-		.cc = HR_CC_NEWRENO,
-		.ttl = 64,
-		.timestamps = true,
-		.sack = true,
-		.nagle = true,
-		.tw_reuse = true,
-		.ack_every = 2,
-		.syn_retries = 6,
-		.keepalive_probes = 9,
-		.retries = 15,
-		.rcv_buf_bytes = 256 * 1024,
-		.snd_buf_bytes = 256 * 1024,
-		.delack_us = 40000,
-		.rto_init_us = 1000000,
-		.rto_min_us = 200000,
-		.rto_max_us = 120000000,
-		.connect_timeout_ms = 190000,
-		.keepalive_interval_ms = 75000,
-		.time_wait_ms = 60000,
-		.fin_wait2_ms = 60000},
+	.tcp = HR_TCP_PARAMS_DEFAULT,
 	.idle = HR_IDLE_AUTO,
 	.rst_per_s = 1000,
 };

@@ -40,26 +40,24 @@ enum tcp_state {
 #define TF_NODELAY BIT(3) /* Nagle off */
 #define TF_ACK_NOW                                                                                 \
 	BIT(4) /* an ACK must go out at the next chance, before the next segment is processed */
-#define TF_ACK_DELAY   BIT(5)  /* an ACK is owed; delack_at is its latest time */
-#define TF_FIN_QUEUED  BIT(6)  /* the application closed: FIN follows the queued data */
-#define TF_FIN_SENT    BIT(7)  /* our FIN has a sequence number: snd_end */
-#define TF_FIN_RCVD    BIT(8)  /* the peer's FIN was reached in order */
-#define TF_SEND_RST    BIT(9)  /* abort: RST at the next output, then CLOSED */
-#define TF_DEAF        BIT(10) /* hr_close(): data that arrives from now on earns a RST */
-#define TF_WANT_ROOM   BIT(11) /* the application was refused: report room */
-#define TF_PASSIVE     BIT(12) /* SYN-RECEIVED was reached from LISTEN (RFC 9293 MUST-11) */
-#define TF_TIMED_SYN   BIT(13) /* the SYN was retransmitted (RFC 6298 5.7, RFC 5681 3.1) */
-#define TF_PROBE       BIT(14) /* a zero-window probe is due */
-#define TF_KEEPALIVE   BIT(15) /* a keep-alive probe is due */
-#define TF_URG_SND     BIT(16) /* urgent data is queued: ext->snd_up */
-#define TF_EOF_TOLD    BIT(17) /* the FIN was reported */
-#define TF_EMBEDDED    BIT(18) /* tcb.range is in use */
-#define TF_RTT_VALID   BIT(19) /* srtt holds a sample */
-#define TF_DSACK       BIT(20) /* the next ACK carries ext->dsack */
-#define TF_TLP         BIT(21) /* a tail loss probe is due or outstanding */
-#define TF_CLOSED_TOLD BIT(22) /* the end was reported */
-#define TF_ACK_SOON    BIT(23) /* an ACK must go out in this turn: in-order data earns one a turn */
-#define TF_SYN_DONE    BIT(25) /* our SYN was acknowledged: snd_una is past iss for good */
+#define TF_ACK_DELAY  BIT(5)  /* an ACK is owed; delack_at is its latest time */
+#define TF_FIN_QUEUED BIT(6)  /* the application closed: FIN follows the queued data */
+#define TF_FIN_SENT   BIT(7)  /* our FIN has a sequence number: snd_end */
+#define TF_FIN_RCVD   BIT(8)  /* the peer's FIN was reached in order */
+#define TF_SEND_RST   BIT(9)  /* abort: RST at the next output, then CLOSED */
+#define TF_DEAF       BIT(10) /* hr_close(): data that arrives from now on earns a RST */
+#define TF_WANT_ROOM  BIT(11) /* the application was refused: report room */
+#define TF_PASSIVE    BIT(12) /* SYN-RECEIVED was reached from LISTEN (RFC 9293 MUST-11) */
+#define TF_TIMED_SYN  BIT(13) /* the SYN was retransmitted (RFC 6298 5.7, RFC 5681 3.1) */
+#define TF_PROBE      BIT(14) /* a zero-window probe is due */
+#define TF_KEEPALIVE  BIT(15) /* a keep-alive probe is due */
+#define TF_URG_SND    BIT(16) /* urgent data is queued: ext->snd_up */
+#define TF_EMBEDDED   BIT(18) /* tcb.range is in use */
+#define TF_RTT_VALID  BIT(19) /* srtt holds a sample */
+#define TF_DSACK      BIT(20) /* the next ACK carries ext->dsack */
+#define TF_TLP        BIT(21) /* a tail loss probe is due or outstanding */
+#define TF_ACK_SOON   BIT(23) /* an ACK must go out in this turn: in-order data earns one a turn */
+#define TF_SYN_DONE   BIT(25) /* our SYN was acknowledged: snd_una is past iss for good */
 #define TF_RETX_HEAD                                                                               \
 	BIT(24) /* the oldest range may be retransmitted whatever cwnd says (timeout, fast         \
 		   retransmit) */
