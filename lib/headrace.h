@@ -86,35 +86,89 @@ HR_API struct hr_ip hr_ip_add(const struct hr_ip *ip, uint32_t n);
 
 /** Congestion control algorithms. */
 enum hr_cc {
-	HR_CC_NEWRENO = 0, /**< RFC 5681 and 6582 over RACK loss detection */
+	HR_CC_CUBIC = 0, /**< RFC 9438 */
+	HR_CC_NEWRENO,   /**< RFC 5681 and 6582 */
+	HR_CC_DCTCP,     /**< RFC 8257; for networks that mark early and everywhere */
 	HR_CC_COUNT
 };
 
-/** Parameters of a connection; given per listener and per connect. */
+/** Explicit Congestion Notification (RFC 3168). */
+enum hr_ecn {
+	HR_ECN_OFF = 0, /**< neither asked for nor accepted */
+	HR_ECN_PASSIVE, /**< accepted when the peer asks */
+	HR_ECN_ACTIVE,  /**< asked for with each SYN, too */
+	HR_ECN_COUNT
+};
+
+/** Order of the options in a SYN; stacks are told apart by it. */
+enum hr_syn_order {
+	HR_SYN_LINUX = 0, /**< mss, sackOK, TS, nop, wscale */
+	HR_SYN_FREEBSD,   /**< mss, nop, wscale, sackOK, TS */
+	HR_SYN_COUNT
+};
+
+/** Which segments carry PSH; the one that empties the send queue always does (RFC 9293 MUST-61). */
+enum hr_psh {
+	HR_PSH_END = 0, /**< no others: as the BSDs */
+	HR_PSH_BURST,   /**< the last one of each hr_send() too: as Linux */
+	HR_PSH_COUNT
+};
+
+/**
+ * Parameters of a connection; given per listener and per connect. Defaults, ranges and the values
+ * of the profiles stand in one table, lib/tcp/params.def. What is a bool switches a mechanism off
+ * for comparison; all are on by default unless said otherwise.
+ */
 struct hr_tcp_params {
 	uint16_t mss; /**< most payload per segment we announce; 0 = from the port's MTU (RFC
 			 9293 3.7.1) */
-	uint16_t iw_segments; /**< initial window in segments, 1..10 (RFC 6928) */
-	uint8_t wscale;  /**< window scale we offer, 0..14 (RFC 7323 2.2); 255 = from rcv_buf_bytes
-			  */
-	uint8_t cc;      /**< enum hr_cc */
-	uint8_t ttl;     /**< IPv4 TTL and IPv6 hop limit, 1..255 */
-	uint8_t dscp;    /**< Differentiated Services code point, 0..63 */
-	bool timestamps; /**< offer and accept timestamps (RFC 7323 3) */
-	bool sack;       /**< offer and accept SACK (RFC 2018) */
-	bool nagle;      /**< RFC 9293 3.7.4; on by default */
-	bool tw_reuse;   /**< an own TIME-WAIT older than 1 s may be replaced by a new connect (RFC
-			    6191) */
+	uint16_t iw_segments; /**< initial window in segments, 1..64; above 10 is beyond RFC 6928 */
+	uint16_t pmtu_min; /**< IPv4 bytes below which no ICMP error and no probe moves the path MTU
+			      (RFC 1191); IPv6 has 1280 */
+	uint8_t wscale; /**< window scale we offer, 0..14 (RFC 7323 2.2); 255 = from rcv_buf_bytes
+			   and rcv_buf_max_bytes */
+	uint8_t cc;     /**< enum hr_cc */
+	uint8_t ecn;    /**< enum hr_ecn */
+	uint8_t syn_order;         /**< enum hr_syn_order */
+	uint8_t psh;               /**< enum hr_psh */
+	uint8_t ttl;               /**< IPv4 TTL and IPv6 hop limit, 1..255 */
+	uint8_t dscp;              /**< Differentiated Services code point, 0..63 */
+	uint8_t quickack_segments; /**< full segments that are acknowledged at once at the start and
+				      after idle times, while the peer is in slow start; 0..64 */
 	uint8_t ack_every;   /**< full-sized segments per immediate ACK, 1..2 (RFC 9293 3.8.6.3) */
 	uint8_t syn_retries; /**< SYN-ACK retransmissions before a half-open entry is dropped */
 	uint8_t keepalive_probes; /**< unanswered probes before the connection is given up (RFC
 				     9293 3.8.4) */
 	uint8_t retries;          /**< R2 as retransmissions of the same data before giving up (RFC
 				     9293 3.8.3) */
-	uint32_t rcv_buf_bytes;   /**< receive window and limit of unread bytes */
-	uint32_t snd_buf_bytes;   /**< most bytes queued or unacknowledged */
-	uint32_t delack_us;       /**< delayed ACK timeout, < 500 ms (RFC 9293 3.8.6.3) */
-	uint32_t rto_init_us;     /**< RFC 6298 2.1 */
+	bool timestamps;          /**< offer and accept timestamps (RFC 7323 3) */
+	bool sack;                /**< offer and accept SACK (RFC 2018) */
+	bool dsack;               /**< report duplicates (RFC 2883) */
+	bool nagle;               /**< RFC 9293 3.7.4 */
+	bool tlp;                 /**< tail loss probes (RFC 8985 7) */
+	bool prr;                 /**< proportional rate reduction (RFC 9937) */
+	bool limited_transmit;    /**< new data on the first duplicate ACKs (RFC 3042) */
+	bool frto;                /**< detect spurious timeouts (RFC 5682) */
+	bool undo;            /**< take back cuts that timestamps (RFC 3522, 4015) or DSACKs (RFC
+				 3708) prove needless */
+	bool hystart;         /**< leave slow start on rising delay (RFC 9406) */
+	bool cwnd_validation; /**< an unused window neither grows nor lasts (RFC 7661) */
+	bool pacing;          /**< spread segments over the RTT; off by default */
+	bool pmtud;           /**< DF set, ICMP errors move the path MTU (RFC 1191, 8201) */
+	bool plpmtud;         /**< find black holes by probing (RFC 4821, 8899) */
+	bool tw_reuse;        /**< an own TIME-WAIT older than 1 s may be replaced by a new connect
+				 (RFC 6191) */
+	bool rfc1337;         /**< a RST does not end TIME-WAIT */
+	bool uto;             /**< send and accept the user timeout option (RFC 5482); off by
+				 default */
+	uint32_t rcv_buf_bytes;     /**< receive window and limit of unread bytes at first */
+	uint32_t rcv_buf_max_bytes; /**< what auto-tuning may raise it to; not above rcv_buf_bytes:
+				       no tuning */
+	uint32_t snd_buf_bytes;     /**< most bytes queued or unacknowledged */
+	uint32_t snd_buf_max_bytes; /**< the same while cwnd is large: the limit follows twice cwnd
+				       up to this */
+	uint32_t delack_us;         /**< delayed ACK timeout, < 500 ms (RFC 9293 3.8.6.3) */
+	uint32_t rto_init_us;       /**< RFC 6298 2.1 */
 	uint32_t rto_min_us; /**< RFC 6298 2.4; 200 ms as Linux, see doc/design.md for the deviation
 			      */
 	uint32_t rto_max_us; /**< RFC 6298 2.5 */
@@ -126,10 +180,19 @@ struct hr_tcp_params {
 	uint32_t keepalive_interval_ms; /**< between probes */
 	uint32_t time_wait_ms;          /**< 2 MSL (RFC 9293 3.6.1) */
 	uint32_t fin_wait2_ms;          /**< how long an orphan may wait for the peer's FIN */
+	uint32_t oow_ack_interval_ms;   /**< least time between challenge ACKs of one connection for
+					   segments outside of the window (RFC 5961 7); 0 = only the
+					   worker's limit */
 };
 
 /** The documented defaults. */
 HR_API extern const struct hr_tcp_params hr_tcp_params_default;
+/** On the wire as Linux 6: SYN options, window scale, initial window, ACK policy, PSH, timeouts. */
+HR_API extern const struct hr_tcp_params hr_tcp_params_linux;
+/** The same for FreeBSD 14. */
+HR_API extern const struct hr_tcp_params hr_tcp_params_freebsd;
+/** The set called "default", "linux" or "freebsd"; NULL when there is none. */
+HR_API const struct hr_tcp_params *hr_tcp_params_find(const char *name);
 /** Check ranges: 0, or -EINVAL with a sentence that names the parameter. */
 HR_API int hr_tcp_params_check(const struct hr_tcp_params *p, char *err, size_t errlen);
 /** @} */
@@ -290,6 +353,16 @@ struct hr_conn_info {
 	uint8_t rcv_wscale;      /**< ours */
 	bool timestamps;         /**< negotiated (RFC 7323) */
 	bool sack;               /**< negotiated (RFC 2018) */
+	bool ecn;                /**< negotiated (RFC 3168) */
+	bool reordering;         /**< RACK saw the path reorder (RFC 8985 6.2) */
+	const char *cc;          /**< congestion control, e.g. "cubic" */
+	const char *recovery;    /**< "open", "recovery" or "loss" */
+	uint32_t sacked_bytes;   /**< in flight, and SACKed */
+	uint32_t lost_bytes;     /**< in flight, and marked lost */
+	uint32_t rcv_buf_bytes;  /**< receive buffer limit, as auto-tuning has it */
+	uint32_t snd_buf_bytes;  /**< send buffer limit, as cwnd has it */
+	uint32_t pmtu;           /**< path MTU, IP bytes */
+	uint16_t rcv_mss;        /**< the peer's segment size, as observed */
 	uint64_t bytes_acked;    /**< of our stream */
 };
 /** Fill @p info. 0, -ESTALE. */

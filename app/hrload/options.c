@@ -85,11 +85,11 @@ const struct option_row option_rows[] = {
 
 	{"mss", SCOPE_TCP, OPTION_BYTES, SIDE(tcp.mss), 0, 65495, NULL, "BYTES",
 		"most payload per segment; 0 = from the MTU"},
-	{"iw", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.iw_segments), 1, 10, NULL, "N",
+	{"iw", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.iw_segments), 1, 64, NULL, "N",
 		"initial window in segments"},
 	{"wscale", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.wscale), 0, 255, NULL, "N",
 		"window scale 0-14; 255 = from rcv-buf"},
-	{"cc", SCOPE_TCP, OPTION_CHOICE, SIDE(tcp.cc), 0, 0, "newreno", "NAME",
+	{"cc", SCOPE_TCP, OPTION_CHOICE, SIDE(tcp.cc), 0, 0, "cubic|newreno|dctcp", "NAME",
 		"congestion control"},
 	{"ttl", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.ttl), 1, 255, NULL, "N", "TTL or hop limit"},
 	{"dscp", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.dscp), 0, 63, NULL, "N",

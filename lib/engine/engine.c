@@ -13,7 +13,6 @@
 
 #include "base/siphash.h"
 #include "engine/worker.h"
-#include "tcp/defaults.h"
 
 const struct hr_engine_config hr_engine_config_default = {
 	.name = "headrace",
@@ -21,7 +20,12 @@ const struct hr_engine_config hr_engine_config_default = {
 	.max_conns = 1000000,
 	.max_half_open = 65536,
 	.max_time_wait = 1000000,
-	.tcp = HR_TCP_PARAMS_DEFAULT,
+	.tcp =
+		{
+#define X(field, dflt, on_linux, on_freebsd, least, most) .field = (dflt),
+#include "tcp/params.def"
+#undef X
+		},
 	.idle = HR_IDLE_AUTO,
 	.rst_per_s = 1000,
 };

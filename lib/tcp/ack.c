@@ -177,7 +177,7 @@ uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	if (seq_gt(t->snd_end + !!(t->flags & TF_FIN_QUEUED), t->snd_nxt) || t->ca_state != CA_OPEN)
 		events |= TCP_EV_OUTPUT;
 	if ((t->flags & TF_WANT_ROOM) && a.acked != 0 &&
-		hr_tcp_send_room(c, t) >= (int64_t)tcp_params(c, t)->snd_buf_bytes / 4) {
+		hr_tcp_send_room(c, t) >= (int64_t)hr_send_limit(c, t) / 4) {
 		t->flags &= ~TF_WANT_ROOM;
 		events |= TCP_EV_WRITABLE;
 	}

@@ -5,7 +5,10 @@
 
 static void newreno_init(struct tcp_ctx *c, struct tcb *t)
 {
-	t->cc_acked = 0;
+	struct tcb_ext *x = tcb_ext(c, t);
+
+	if (x != NULL)
+		x->cc_acked = 0;
 }
 
 /* RFC 7661: a window that was not used tells nothing about the path. */
@@ -19,6 +22,7 @@ static bool cwnd_limited(const struct tcb *t, const struct tcp_ack *a)
 static void newreno_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
 {
 	uint32_t mss = t->snd_mss;
+	struct tcb_ext *x;
 
 	if (!cwnd_limited(t, a))
 		return;
@@ -26,9 +30,13 @@ static void newreno_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ac
 		t->cwnd = hr_min(t->cwnd + hr_min(a->acked, 2 * mss), TCP_MAX_CWND);
 		return;
 	}
-	t->cc_acked += a->acked;
-	if (t->cc_acked >= t->cwnd) {
-		t->cc_acked -= t->cwnd;
+	x = hr_ext_get(c, t);
+	if (x == NULL)
+		return;
+	x->cc_live = true;
+	x->cc_acked += a->acked;
+	if (x->cc_acked >= t->cwnd) {
+		x->cc_acked -= t->cwnd;
 		t->cwnd = hr_min(t->cwnd + mss, TCP_MAX_CWND);
 	}
 }
@@ -40,7 +48,7 @@ static uint32_t newreno_ssthresh(struct tcp_ctx *c, struct tcb *t)
 
 static void newreno_on_exit(struct tcp_ctx *c, struct tcb *t)
 {
-	t->cc_acked = 0;
+	newreno_init(c, t);
 }
 
 const struct tcp_cc_ops hr_cc_newreno = {

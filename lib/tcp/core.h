@@ -151,6 +151,8 @@ uint16_t hr_window_field(const struct tcp_ctx *c, struct tcb *t, bool syn);
 bool hr_window_update_due(const struct tcb *t);
 
 /* sendq.c */
+/* Most bytes queued or unacknowledged. */
+uint32_t hr_send_limit(const struct tcp_ctx *c, const struct tcb *t);
 void hr_sendq_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
 void hr_sendq_free(struct tcp_ctx *c, struct tcb *t);
 

@@ -217,7 +217,6 @@ void hr_loss_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	if (t->ca_state == CA_OPEN && t->backoff == 0)
 		t->ssthresh = tcp_cc(c, t)->ssthresh(c, t);
 	t->cwnd = t->snd_mss;
-	t->cc_acked = 0;
 	t->dup_acks = 0;
 	t->flags |= TF_RETX_HEAD;
 	t->flags &= ~TF_TLP;
@@ -228,6 +227,7 @@ void hr_loss_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		head->flags |= TR_LOST;
 		return;
 	}
+	x->cc_acked = 0;
 	x->tlp_out = false;
 	x->recover = t->snd_nxt;
 	t->ca_state = CA_LOSS;

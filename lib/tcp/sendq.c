@@ -12,10 +12,18 @@ static struct hr_mark *mark(const struct tcp_ctx *c, struct rte_mbuf *m)
 	return hr_mark(m, c->mark_off);
 }
 
+/* Twice what is in flight at most: one window on its way, one to follow it. */
+uint32_t hr_send_limit(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+
+	return hr_max(p->snd_buf_bytes, hr_min(2 * t->cwnd, p->snd_buf_max_bytes));
+}
+
 int64_t hr_tcp_send_room(const struct tcp_ctx *c, const struct tcb *t)
 {
 	uint32_t used = t->snd_end - t->snd_una;
-	uint32_t limit = tcp_params(c, t)->snd_buf_bytes;
+	uint32_t limit = hr_send_limit(c, t);
 
 	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
 		return -ENOTCONN;

@@ -102,8 +102,11 @@ void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 
 	tcb_enter(t, TCPS_ESTABLISHED);
 	hr_count(c->m, HR_C_conns_established);
-	/* RFC 6928 2; RFC 5681 3.1: one segment when the SYN or SYN-ACK was lost. */
-	t->cwnd = hr_min(p->iw_segments * mss, hr_max(2 * mss, 14600u));
+	/* RFC 6928 2, unless asked for more; RFC 5681 3.1: one segment when the SYN or SYN-ACK was
+	 * lost. */
+	t->cwnd = p->iw_segments * mss;
+	if (p->iw_segments <= 10)
+		t->cwnd = hr_min(t->cwnd, hr_max(2 * mss, 14600u));
 	if (t->flags & TF_TIMED_SYN) {
 		t->cwnd = mss;
 		t->rto_us = hr_max(t->rto_us, TCP_RTO_SYN_LOST_US);
@@ -140,7 +143,7 @@ void hr_ext_put(struct tcp_ctx *c, struct tcb *t)
 	struct tcb_ext *x = tcb_ext(c, t);
 
 	if (x == NULL || x->ooo != NULL || x->n_sacks != 0 || x->has_ooo_fin || x->urg_pending ||
-		x->sacked_bytes != 0 || x->lost_bytes != 0 || x->tlp_out ||
+		x->sacked_bytes != 0 || x->lost_bytes != 0 || x->tlp_out || x->cc_live ||
 		t->ca_state != CA_OPEN || seq_lt(t->snd_una, x->retx_high) ||
 		(t->flags & (TF_DSACK | TF_URG_SND)) || t->timer == TT_REO)
 		return;
@@ -162,7 +165,9 @@ void hr_tcp_release(struct tcp_ctx *c, struct tcb *t)
 
 void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_info *i)
 {
+	static const char *const ca_name[] = {"open", "recovery", "loss"};
 	const struct tx_range *head = t->range_head ? hr_range_at(c, t, t->range_head) : NULL;
+	const struct tcb_ext *x = tcb_ext(c, t);
 
 	i->state = hr_tcp_state_name(t->state);
 	i->srtt_us = t->srtt_us8 / 8;
@@ -178,6 +183,17 @@ void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_in
 	i->unread_bytes = t->rcv_held;
 	i->snd_mss = t->snd_mss;
 	i->retransmits = head != NULL && head->sent > 0 ? head->sent - 1 : 0;
+	i->cc = tcp_cc(c, t)->name;
+	i->recovery = ca_name[t->ca_state];
+	i->ecn = (t->flags & TF_ECN) != 0;
+	i->reordering = x != NULL && x->reo_seen;
+	i->sacked_bytes = x != NULL ? x->sacked_bytes : 0;
+	i->lost_bytes = x != NULL ? x->lost_bytes : 0;
+	i->rcv_buf_bytes = t->rcv_buf;
+	i->snd_buf_bytes = hr_send_limit(c, t);
+	i->pmtu = t->snd_mss + (hr_key_is6(&t->key) ? 60u : 40u) +
+		  (t->flags & TF_TS ? TCP_TS_OPT_BYTES : 0);
+	i->rcv_mss = t->rcv_mss;
 	i->snd_wscale = t->snd_scale;
 	i->rcv_wscale = t->rcv_scale;
 	i->timestamps = (t->flags & TF_TS) != 0;

@@ -52,15 +52,20 @@ enum tcp_state {
 #define TF_PROBE      BIT(14) /* a zero-window probe is due */
 #define TF_KEEPALIVE  BIT(15) /* a keep-alive probe is due */
 #define TF_URG_SND    BIT(16) /* urgent data is queued: ext->snd_up */
+#define TF_ECN        BIT(17) /* ECN negotiated (RFC 3168 6.1.1) */
 #define TF_EMBEDDED   BIT(18) /* tcb.range is in use */
 #define TF_RTT_VALID  BIT(19) /* srtt holds a sample */
 #define TF_DSACK      BIT(20) /* the next ACK carries ext->dsack */
 #define TF_TLP        BIT(21) /* a tail loss probe is due or outstanding */
+#define TF_ECE        BIT(22) /* ACKs carry ECE until the peer says CWR; DCTCP: while CE arrives */
 #define TF_ACK_SOON   BIT(23) /* an ACK must go out in this turn: in-order data earns one a turn */
 #define TF_SYN_DONE   BIT(25) /* our SYN was acknowledged: snd_una is past iss for good */
 #define TF_RETX_HEAD                                                                               \
 	BIT(24) /* the oldest range may be retransmitted whatever cwnd says (timeout, fast         \
 		   retransmit) */
+
+#define TF_CWR BIT(26) /* the next new data carries CWR (RFC 3168 6.1.2) */
+#define TF_CE  BIT(27) /* the last data had CE: DCTCP.CE (RFC 8257 3.2) */
 
 enum tcp_timer { TT_NONE, TT_RTO, TT_TLP, TT_REO, TT_PERSIST };
 
@@ -144,7 +149,9 @@ struct tcb {
 	uint32_t delack_at;              /* low 32 bits, when TF_ACK_DELAY */
 	uint32_t last_rcv_ms;            /* when the peer was last heard: keep-alive, linger */
 	uint32_t min_rtt_us;             /* UINT32_MAX = unknown */
-	uint32_t cc_acked;     /* bytes acknowledged, not yet turned into cwnd (RFC 5681 3.1) */
+	uint16_t rcv_mss; /* the peer's segment size, as observed: what ack_every counts */
+	uint8_t quickack; /* segments still to be acknowledged at once */
+	uint8_t spare2;
 	uint16_t snd_wraps;    /* times snd_una went round past iss + 1 */
 	uint8_t keep_probes;   /* unanswered keep-alive probes */
 	uint8_t reason;        /* enum hr_reason, valid when CLOSED */
@@ -180,6 +187,9 @@ struct tcb_ext {
 	uint32_t fack;    /* highest sequence number delivered */
 	uint32_t tlp_end; /* TLP.end_seq */
 	bool rack_valid, reo_seen, tlp_is_retx, tlp_out;
+	/* congestion control */
+	bool cc_live;      /* what follows is in use */
+	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd (RFC 5681 3.1) */
 };
 
 struct tcp_ctx;

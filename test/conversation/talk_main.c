@@ -292,6 +292,14 @@ static struct talk *talk_new(const struct talk_world *w)
 	v->peer_wnd = 65535;
 	v->pool = pool;
 	v->params = hr_tcp_params_default;
+	/* The plain host of the scripts: a test turns on what it is about. */
+	v->params.cc = HR_CC_NEWRENO;
+	v->params.ecn = HR_ECN_OFF;
+	v->params.quickack_segments = 0;
+	v->params.rcv_buf_max_bytes = 0;
+	v->params.snd_buf_max_bytes = 0;
+	v->params.prr = v->params.frto = v->params.undo = v->params.hystart = false;
+	v->params.limited_transmit = v->params.plpmtud = false;
 	v->params.mss = 1000;
 	v->path.mtu = 1500;
 	v->key = (struct hr_flow_key){
