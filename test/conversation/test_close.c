@@ -219,7 +219,7 @@ static void close_with_unread_data(struct talk *v)
 	says(v, .flags = RST, .seq = 1);
 }
 
-/* SHLD-3: data after a full close. */
+/* SHLD-3, MAY-1: data after a full close. */
 static void data_after_close(struct talk *v)
 {
 	given_established(v);

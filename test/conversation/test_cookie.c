@@ -43,7 +43,7 @@ static void mss_is_never_rounded_up(struct talk *v)
 	expect(v, v->t->peer_mss <= 600);
 }
 
-/* SACK, scaling and timestamps ride in the timestamp. */
+/* SYN-3: SACK, scaling and timestamps ride in the timestamp. */
 static void options_survive_with_timestamps(struct talk *v)
 {
 	given_cookie_sent(v, 1460, true);

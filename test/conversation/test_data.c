@@ -135,7 +135,7 @@ static void psh_on_the_last_segment(struct talk *v)
 	says(v, .flags = ACK | PSH, .seq = 2001, .ack = 1, .len = 500);
 }
 
-/* Small writes behind a closed window leave as full segments. SHLD-27 */
+/* MAY-16: Small writes behind a closed window leave as full segments. SHLD-27 */
 static void small_writes_are_joined(struct talk *v)
 {
 	given_established(v, .wnd = 1000);
@@ -175,7 +175,7 @@ static void small_mss_is_obeyed(struct talk *v)
 	silent(v);
 }
 
-/* MSS-TS: timestamps come off the segment, not off the announced MSS. MUST-16 */
+/* MSS-1, MSS-2: timestamps come off the segment, not off the announced MSS. MUST-16 */
 static void timestamps_come_off_the_payload(struct talk *v)
 {
 	given_established(v, .ts = true, .mss = 1000);

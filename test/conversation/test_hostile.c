@@ -2,7 +2,8 @@
 /* Conversations with attackers and broken peers (RFC 5961, RFC 7323 5, RFC 5927). */
 #include "talk.h"
 
-/* B-1: only a RST at RCV.NXT counts; in the window it earns a challenge ACK, outside nothing. */
+/* B-1, BUG-5: only a RST at RCV.NXT counts; in the window it earns a challenge ACK, outside
+ * nothing. */
 static void blind_reset(struct talk *v)
 {
 	given_established(v);
@@ -56,8 +57,8 @@ static void blind_data_with_an_old_ack(struct talk *v)
 	says_after(v, v->params.delack_us, .flags = ACK, .seq = 1001, .ack = 11);
 }
 
-/* B-3, RFC 9293 3.10.7.4 fifth: an ACK for something not yet sent: an ACK back, and its data is not
- * taken. */
+/* BUG-20: B-3, RFC 9293 3.10.7.4 fifth: an ACK for something not yet sent: an ACK back, and its
+ * data is not taken. */
 static void ack_for_unsent_data(struct talk *v)
 {
 	given_established(v);
@@ -149,7 +150,8 @@ static void timestamp_after_25_days(struct talk *v)
 	says(v, .flags = ACK, .seq = 1, .ack = 101);
 }
 
-/* TS-2; a bug of real stacks: the missing timestamp causes a storm, or kills the connection. */
+/* BUG-14: TS-2; a bug of real stacks: the missing timestamp causes a storm, or kills the
+ * connection. */
 static void missing_timestamp(struct talk *v)
 {
 	given_established(v, .ts = true);
@@ -162,7 +164,7 @@ static void missing_timestamp(struct talk *v)
 	ended(v, HR_RESET);
 }
 
-/* TS-1: a timestamp that was not negotiated is ignored. */
+/* TS-1, TS-8: a timestamp that was not negotiated is ignored. */
 static void unexpected_timestamp(struct talk *v)
 {
 	given_established(v);
@@ -172,7 +174,7 @@ static void unexpected_timestamp(struct talk *v)
 	says_after(v, v->params.delack_us, .flags = ACK, .seq = 1, .ack = 101);
 }
 
-/* TS-4: with a delayed ACK the earlier timestamp is echoed. */
+/* TS-4, BUG-2: with a delayed ACK the earlier timestamp is echoed. */
 static void echo_of_a_delayed_ack(struct talk *v)
 {
 	given_established(v, .ts = true); /* ends at 100 ms */
@@ -209,8 +211,8 @@ static void acks_are_not_answered(struct talk *v)
 	silent(v);
 }
 
-/* IC-1, MUST-56: errors that quote what is not in flight are ignored, soft and hard ones never kill
- * a live connection. */
+/* IC-1, MUST-56, IC-2: errors that quote what is not in flight are ignored, soft and hard ones
+ * never kill a live connection. */
 static void icmp_errors(struct talk *v)
 {
 	uint8_t family = v->world->ip6 ? 6 : 4;

@@ -42,7 +42,7 @@ static void rto_follows_the_rtt(struct talk *v)
 	says_after(v, 362500, .flags = ACK, .seq = 501, .ack = 1, .len = 500);
 }
 
-/* RTO-4 with our floor; a bug of real stacks: an RTO of 0 on a fast path. */
+/* BUG-12: RTO-4 with our floor; a bug of real stacks: an RTO of 0 on a fast path. */
 static void rto_floor(struct talk *v)
 {
 	given_established(v, .rtt_us = 20);
@@ -206,7 +206,7 @@ static void ssthresh_is_of_the_flight(struct talk *v)
 	expect(v, talk_info(v).ssthresh_bytes == 2000);
 }
 
-/* A bug of real stacks: ssthresh is cut again for the same loss. */
+/* BUG-21: A bug of real stacks: ssthresh is cut again for the same loss. */
 static void ssthresh_is_cut_once(struct talk *v)
 {
 	given_established(v);
@@ -352,7 +352,7 @@ static void probe_that_repaired_a_loss(struct talk *v)
 	expect(v, talk_info(v).cwnd_bytes < 10000);
 }
 
-/* TLP-2: both copies arrived (DSACK): nothing was lost and nothing is reduced. */
+/* TLP-2, TLP-6: both copies arrived (DSACK): nothing was lost and nothing is reduced. */
 static void spurious_probe(struct talk *v)
 {
 	given_established(v, .sack = true);
@@ -411,7 +411,7 @@ static void partial_ack(struct talk *v)
 	counted(v, fast_recoveries, 1);
 }
 
-/* CC-5: a window update, data or a bare repetition with data in it is no duplicate ACK. */
+/* CC-5, CC-13: a window update, data or a bare repetition with data in it is no duplicate ACK. */
 static void what_is_no_duplicate_ack(struct talk *v)
 {
 	given_established(v);
@@ -426,7 +426,7 @@ static void what_is_no_duplicate_ack(struct talk *v)
 	counted(v, fast_recoveries, 0);
 }
 
-/* CC-6 (RFC 3042): new data for the first two duplicate ACKs, beyond cwnd by two segments. */
+/* CC-6 (RFC 3042), LT-1: new data for the first two duplicate ACKs, beyond cwnd by two segments. */
 static void limited_transmit(struct talk *v)
 {
 	given_established(v);
@@ -472,8 +472,8 @@ static void reneging(struct talk *v)
 	expect(v, v->t->snd_una == v->iss + 4001);
 }
 
-/* A bug of real stacks: SACK blocks compared without modulo, or believed when they lie outside the
- * flight. */
+/* BUG-6: A bug of real stacks: SACK blocks compared without modulo, or believed when they lie
+ * outside the flight. */
 static void silly_sack_blocks(struct talk *v)
 {
 	given_established(v, .sack = true);

@@ -266,8 +266,8 @@ static void blind_rst_in_syn_received(struct talk *v)
 	state_is(v, TCPS_SYN_RECEIVED);
 }
 
-/* A bug of real stacks: SEG.ACK == ISS completes the handshake. RFC 9293 3.10.7.4 fifth: answered
- * with a RST. */
+/* BUG-4: A bug of real stacks: SEG.ACK == ISS completes the handshake. RFC 9293 3.10.7.4 fifth:
+ * answered with a RST. */
 static void ack_of_iss_does_not_complete_the_handshake(struct talk *v)
 {
 	given_syn_received(v);
@@ -299,7 +299,7 @@ static void repeated_syn_gets_the_syn_ack_again(struct talk *v)
 	told(v, TCP_EV_OPEN);
 }
 
-/* A bug of real stacks: an immortal half-open entry. RTO-1: 1 s, then doubling. */
+/* BUG-11: A bug of real stacks: an immortal half-open entry. RTO-1: 1 s, then doubling. */
 static void syn_ack_timeline(struct talk *v)
 {
 	uint64_t gap = SEC(1);
@@ -326,7 +326,7 @@ static void initial_window_after_a_lost_syn_ack(struct talk *v)
 	silent(v);
 }
 
-/* CC-2: ten segments at most (RFC 6928). */
+/* CC-2, IW-1: ten segments at most (RFC 6928). */
 static void initial_window(struct talk *v)
 {
 	given_established(v);

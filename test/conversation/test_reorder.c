@@ -46,7 +46,8 @@ static void out_of_order_in_a_burst(struct talk *v)
 	says(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{3001, 5001}, {1001, 2001}});
 }
 
-/* SACK-3, SACK-4: the block of the segment that triggered the ACK first, then by age; four fit. */
+/* SACK-3, SACK-4, SACK-7: the block of the segment that triggered the ACK first, then by age; four
+ * fit. */
 static void order_of_sack_blocks(struct talk *v)
 {
 	given_established(v, .sack = true);
@@ -152,7 +153,7 @@ static void dsack_below_the_ack(struct talk *v)
 	says_after(v, v->params.delack_us, .flags = ACK, .seq = 1, .ack = 3001);
 }
 
-/* DSACK-1: a duplicate above the ACK: its block first, then the block that holds it. */
+/* DSACK-1, DSACK-2: a duplicate above the ACK: its block first, then the block that holds it. */
 static void dsack_above_the_ack(struct talk *v)
 {
 	given_established(v, .sack = true);
@@ -176,7 +177,7 @@ static void duplicate_is_acknowledged(struct talk *v)
 	app_reads(v, 2000);
 }
 
-/* A bug of real stacks: the FIN that came out of order is lost. */
+/* BUG-8: A bug of real stacks: the FIN that came out of order is lost. */
 static void fin_out_of_order(struct talk *v)
 {
 	given_established(v, .sack = true);

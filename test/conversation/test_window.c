@@ -103,7 +103,7 @@ static void probe_is_answered_with_a_window(struct talk *v)
 	says(v, .flags = ACK, .seq = 4001, .ack = 1, .len = 1000);
 }
 
-/* A bug of real stacks: the pure window update is ignored. */
+/* BUG-10: A bug of real stacks: the pure window update is ignored. */
 static void window_update_resumes(struct talk *v)
 {
 	given_zero_window(v);
@@ -128,7 +128,7 @@ static void fin_behind_a_zero_window(struct talk *v)
 	says(v, .flags = FIN | ACK, .seq = 4001, .ack = 1, .len = 1000);
 }
 
-/* MUST-34, SHLD-15, SHLD-16 */
+/* MUST-34, SHLD-15, SHLD-16, MAY-7 */
 static void window_shrinks_below_flight(struct talk *v)
 {
 	given_established(v, .wnd = 10000);
@@ -260,7 +260,7 @@ static void our_window_is_shut(struct talk *v)
 	ended(v, HR_RESET);
 }
 
-/* A bug of real stacks: payload that runs past the window is dropped whole. */
+/* BUG-9: A bug of real stacks: payload that runs past the window is dropped whole. */
 static void data_past_the_window_is_trimmed(struct talk *v)
 {
 	v->params.rcv_buf_bytes = 2048;
@@ -276,7 +276,7 @@ static void data_past_the_window_is_trimmed(struct talk *v)
 	state_is(v, TCPS_ESTABLISHED);
 }
 
-/* WS-2: never scaled in a SYN, always after. */
+/* WS-2, BUG-13: never scaled in a SYN, always after. */
 static void scaled_windows(struct talk *v)
 {
 	v->params.rcv_buf_bytes = 1 << 20;

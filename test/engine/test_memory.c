@@ -61,8 +61,8 @@ static bool all_closed(void *user)
 	return ((struct readers *)user)->closes == CONNS;
 }
 
-/* Sixty writers share a pool that holds a fraction of what they want to queue: all get through,
- * nothing hangs. */
+/* BUG-17: Sixty writers share a pool that holds a fraction of what they want to queue: all get
+ * through, nothing hangs. */
 static void test_sending_pool(void **state)
 {
 	struct sink *s = calloc(CONNS, sizeof(*s));
@@ -124,6 +124,7 @@ static void starve(unsigned side)
 	churn_free(&c);
 }
 
+/* BUG-17 */
 static void test_starved(void **state)
 {
 	starve(PAIR_A);

@@ -77,6 +77,7 @@ static void test_unreachable(void **state)
 	}
 }
 
+/* MUST-41, MUST-43, MUST-46 */
 static void test_bad_requests(void **state)
 {
 	struct hr_ip remote = pair_ip(PAIR_B, 4, 0), own = pair_ip(PAIR_A, 4, 0), other, any = {0},
@@ -129,7 +130,7 @@ static void test_bad_requests(void **state)
 	pair_close(&p);
 }
 
-/* RFC 9293 figure 8: both ends connect at once, and one connection comes of it. */
+/* MUST-10: RFC 9293 figure 8: both ends connect at once, and one connection comes of it. */
 static void test_simultaneous(void **state)
 {
 	for (unsigned family = 4; family <= 6; family += 2) {

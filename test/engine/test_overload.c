@@ -114,8 +114,8 @@ static void test_cookies(void **state)
 	}
 }
 
-/* A thousand SYNs from nowhere: memory stays at its limit, real clients get in, and the entries go
- * when nobody answers. */
+/* SYN-1: A thousand SYNs from nowhere: memory stays at its limit, real clients get in, and the
+ * entries go when nobody answers. */
 static void test_flood(void **state)
 {
 	struct rte_mempool *pool = test_pool(4095);

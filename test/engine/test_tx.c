@@ -192,6 +192,7 @@ static void same_frames(const struct tap *x, const struct tap *y)
 	assert_true(tcp > 70);
 }
 
+/* BUG-18 */
 static void test_paths_agree(void **state)
 {
 	for (unsigned family = 4; family <= 6; family += 2) {
@@ -209,8 +210,8 @@ static void test_paths_agree(void **state)
 	}
 }
 
-/* Every frame parses (checksums too), segments follow each other, and flags are where RFC 9293
- * wants them. */
+/* IP-6, PM-5, MUST-61: Every frame parses (checksums too), segments follow each other, and flags
+ * are where RFC 9293 wants them. */
 static void test_cutting(void **state)
 {
 	static const uint8_t anyone[6];

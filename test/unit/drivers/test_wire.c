@@ -388,6 +388,7 @@ static void a_cable_without_a_peer_loses_frames(void **state)
 
 #define CSUM (HR_OFFLOAD_RX_CSUM | HR_OFFLOAD_TX_CSUM)
 
+/* MUST-2, MUST-3 */
 static void checksums_are_written_and_verified(void **state)
 {
 	struct pair p = given_wire("wire:csum,caps=csum", 1, 1, CSUM);

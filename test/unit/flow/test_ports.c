@@ -38,7 +38,7 @@ static struct hr_flow_key to(uint32_t host)
 		.laddr_id = 1, .rport = 80, .raddr = {htonl(0xc6120100 + host), 1, 2, 3}};
 }
 
-/* All of a narrow range, each once, then -EADDRNOTAVAIL; one given back is found again. */
+/* BUG-15: All of a narrow range, each once, then -EADDRNOTAVAIL; one given back is found again. */
 static void test_exhaust(void **state)
 {
 	for (unsigned width = 1; width <= 127; width += 9) {
@@ -63,8 +63,8 @@ static void test_exhaust(void **state)
 	}
 }
 
-/* A wide range that is full is given up after 128 tries, and the next call goes on where this one
- * stopped. */
+/* BUG-15: A wide range that is full is given up after 128 tries, and the next call goes on where
+ * this one stopped. */
 static void test_tries(void **state)
 {
 	struct hr_ports *p = hr_ports_create(NULL, 0, 1024, 65535, secret);

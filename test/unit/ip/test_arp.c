@@ -31,6 +31,7 @@ static uint16_t resolved(struct rig *r, uint64_t now)
 	return nh;
 }
 
+/* ARP-3 */
 static void first_packet_asks_and_the_answer_releases_in_order(void **state)
 {
 	struct rig *r = *state;
@@ -68,6 +69,7 @@ static void first_packet_asks_and_the_answer_releases_in_order(void **state)
 	assert_int_equal(r->n_told, 0);
 }
 
+/* ARP-2 */
 static void three_tries_a_second_apart_then_failure_and_retry_on_demand(void **state)
 {
 	struct rig *r = *state;
@@ -140,6 +142,7 @@ static void a_failed_hop_that_speaks_up_is_back(void **state)
 	assert_true(hr_nexthop_send(r->ip, nh, packet(r, 2), 4 * SECOND));
 }
 
+/* ARP-1 */
 static void reachable_goes_stale_probes_by_unicast_and_recovers(void **state)
 {
 	struct rig *r = *state;
@@ -342,6 +345,7 @@ static void malformed_arp_is_dropped_by_name(void **state)
 	assert_int_equal(r->n_said, 1);
 }
 
+/* ARP-4 */
 static void an_address_conflict_is_counted_and_defended_every_ten_seconds(void **state)
 {
 	struct rig *r = *state;

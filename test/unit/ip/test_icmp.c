@@ -50,6 +50,7 @@ static struct bytes with_id(struct bytes x, uint16_t id)
 	return x;
 }
 
+/* ICMP-1 */
 static void echo_comes_back_whole_at_every_size(void **state)
 {
 	static const unsigned sizes[] = {0, 1, 2, 3, 55, 56, 57, 511, 999, 1000, 1279, 1399, 1400};
@@ -150,6 +151,7 @@ static void all_nodes_are_pinged(void **state)
 	says(r, 2, 0, ip_frame(PEER, ME, "fe80::ff:fe00:1", "fe80::55", 58, 64, echo(129, 3)));
 }
 
+/* ICMP-2, IP-2 */
 static void silence(void **state)
 {
 	struct rig *r = *state;
@@ -250,6 +252,7 @@ static struct bytes datagram(unsigned data)
 	return x;
 }
 
+/* ICMP-3 */
 static void udp_earns_port_unreachable_with_as_much_as_fits(void **state)
 {
 	static const unsigned sizes[] = {0, 1, 33, 519, 520, 521, 1183, 1184, 1185, 1400};
@@ -276,6 +279,7 @@ static void udp_earns_port_unreachable_with_as_much_as_fits(void **state)
 		r->m.c[HR_C_icmp_out], 1 + 2 * RTE_DIM(sizes)); /* and the NA of the set-up */
 }
 
+/* ICMP-3, ICMP6-1 */
 static void rates_are_limited(void **state)
 {
 	struct rig *r = *state;

@@ -88,6 +88,7 @@ static void a_range_of_65536_is_cheap_and_complete(void **state)
 	assert_int_equal(r->n_said, 21 + 21 + 1);
 }
 
+/* MUST-44 */
 static void local_addresses_take_turns(void **state)
 {
 	struct rig *r = *state;

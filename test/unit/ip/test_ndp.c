@@ -182,6 +182,7 @@ static void solicitations_are_answered_and_teach(void **state)
 	assert_int_equal(r->n_said, 2);
 }
 
+/* ND-1 */
 static void bad_messages_change_nothing(void **state)
 {
 	struct rig *r = *state;

@@ -20,9 +20,8 @@ static void example_of_rfc1071(void **state)
 	pkt_free(m);
 }
 
-/*
- * Random bytes in up to five segments, odd and empty ones among them, summed over random ranges.
- * Runs of 0xff make the carries that a 16-bit byte swap in the middle of a sum would lose.
+/* CK-1: Random bytes in up to five segments, odd and empty ones among them, summed over random
+ * ranges. Runs of 0xff make the carries that a 16-bit byte swap in the middle of a sum would lose.
  */
 static void any_shape(void **state)
 {
@@ -82,8 +81,8 @@ static void longest_segment(void **state)
 	pkt_free(m);
 }
 
-/* What is written into the packet verifies: each L4 protocol, both families, odd and even lengths,
- * every cut. */
+/* MUST-2, CK-1: What is written into the packet verifies: each L4 protocol, both families, odd and
+ * even lengths, every cut. */
 static void written_checksums_verify(void **state)
 {
 	static const struct {
@@ -129,8 +128,8 @@ static void written_checksums_verify(void **state)
 	}
 }
 
-/* One's complement has two zeros: a segment whose checksum is 0x0000 verifies with 0xffff in the
- * field as well. */
+/* CK-1: One's complement has two zeros: a segment whose checksum is 0x0000 verifies with 0xffff in
+ * the field as well. */
 static void both_zeros(void **state)
 {
 	struct pkt p = {.n = 0};

@@ -154,6 +154,7 @@ static const struct drop_case drops[] = {
 		DROP_tcp_port_zero},
 };
 
+/* MUST-3, MUST-57, MUST-63, IP-1, IP-2, BUG-19 */
 static void every_drop_reason(void **state)
 {
 	for (unsigned i = 0; i < RTE_DIM(drops); i++) {
@@ -235,8 +236,8 @@ static void tcp_over_ipv4(void **state)
 	pkt_free(m);
 }
 
-/* All four kinds of extension header, with an option to skip (00) and an atomic fragment (RFC
- * 6946). */
+/* MUST-50, V6-3: All four kinds of extension header, with an option to skip (00) and an atomic
+ * fragment (RFC 6946). */
 static void tcp_over_ipv6_extensions(void **state)
 {
 	struct hr_frame f;
@@ -281,6 +282,7 @@ static void eight_extensions_are_allowed(void **state)
 	pkt_free(m);
 }
 
+/* MUST-50, IP-5 */
 static void ipv4_options_are_skipped(void **state)
 {
 	struct hr_frame f;
@@ -362,7 +364,7 @@ static void arp(void **state)
 	pkt_free(m);
 }
 
-/* What the NIC says about checksums: two-bit fields, compared under their masks. */
+/* MUST-3: What the NIC says about checksums: two-bit fields, compared under their masks. */
 static void checksum_flags(void **state)
 {
 	static const struct {
@@ -436,6 +438,7 @@ static void chained_at_every_byte(void **state)
 	}
 }
 
+/* PM-5 */
 static void header_writers(void **state)
 {
 	static const uint8_t a[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};

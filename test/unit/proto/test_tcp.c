@@ -34,6 +34,7 @@ static void parse_hex(const char *hex, struct tcp_seg *s)
 	assert_int_equal(parse_options(o.b, o.n, 0, s), DROP_NONE);
 }
 
+/* MUST-4, MUST-5, MUST-6, MUST-7, MUST-64, WS-3, BUG-1 */
 static void options(void **state)
 {
 	static const struct {
@@ -121,7 +122,7 @@ static void sequence_length(void **state)
 	assert_int_equal(hr_seg_len(&(struct tcp_seg){.flags = TCPF_ACK}), 0);
 }
 
-/* Option areas cut short by the data offset: nothing past it is an option. */
+/* MUST-7: Option areas cut short by the data offset: nothing past it is an option. */
 static void every_length(void **state)
 {
 	struct pkt o = {.n = 0};
@@ -320,7 +321,7 @@ static void round_trip(void **state)
 	}
 }
 
-/* hr_tcp_parse() on its own trusts no length it is given. */
+/* BUG-19: hr_tcp_parse() on its own trusts no length it is given. */
 static void lengths_are_checked(void **state)
 {
 	struct pkt p = {.n = 0};

@@ -181,6 +181,7 @@ static void test_set_again_and_never(void **state)
 	bed_down(&b);
 }
 
+/* BUG-23 */
 static void test_budget(void **state)
 {
 	struct bed b;
