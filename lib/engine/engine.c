@@ -73,10 +73,10 @@ static int check_limits(const struct hr_engine *e, char *err, size_t errlen)
 		return hr_error(err, errlen, -EINVAL,
 			"engine %s: max_conns=%u; use 1 to %u per worker", e->name, c->max_conns,
 			HR_MAX_CONNS);
-	if (c->max_half_open > 1u << 28 || c->max_time_wait > 1u << 28)
+	if (c->max_half_open > 1u << 28 || c->max_time_wait >= TW_LINK_MASK)
 		return hr_error(err, errlen, -EINVAL,
-			"engine %s: max_half_open and max_time_wait can be %u at most", e->name,
-			1u << 28);
+			"engine %s: max_half_open can be %u at most, max_time_wait %u", e->name,
+			1u << 28, TW_LINK_MASK - 1);
 	return hr_tcp_params_check(&c->tcp, err, errlen);
 }
 

@@ -118,6 +118,7 @@ static void entry_due(struct hr_worker *w, struct tcp_syn *e)
 	}
 	hr_syn_unlink(w, e);
 	e->retries++;
+	e->challenged = 0;
 	if (!hr_syn_link(w, e, w->services[service].params)) {
 		hr_count(&w->m, HR_C_no_memory);
 		drop_entry(w, e);

@@ -142,13 +142,14 @@ static void headers(
 
 	hr_tcp_header_write(p, o, f->key->lport, f->key->rport);
 	p = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)l3_len);
-	/* RFC 6864: with DF set the packet is atomic, and any identification will do. */
+	/* RFC 6864 4.1: with DF set the packet is atomic, and any identification will do. A counter
+	 * would let strangers count what we send to others, challenge ACKs for instance. */
 	if (f->v6)
 		hr_ip6_write(p, f->local->b, f->key->raddr6, IPPROTO_TCP, o->ttl, o->tos, f->label,
 			(uint16_t)(m->pkt_len - l3_len));
 	else
-		hr_ip4_write(p, f->local->v4, f->key->raddr4, IPPROTO_TCP, o->ttl, o->tos,
-			w->ip_id++, (uint16_t)m->pkt_len);
+		hr_ip4_write(p, f->local->v4, f->key->raddr4, IPPROTO_TCP, o->ttl, o->tos, 0,
+			(uint16_t)m->pkt_len);
 	checksum(f, m, l3_len, l4_len);
 }
 

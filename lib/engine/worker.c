@@ -42,8 +42,6 @@ static int create_flow(struct hr_worker *w, char *err, size_t errlen)
 static void create_tcp(struct hr_worker *w)
 {
 	const struct hr_engine *e = w->e;
-	uint64_t key[2];
-
 	w->tcp.ranges = &w->slab[HR_MEM_RANGE];
 	w->tcp.exts = &w->slab[HR_MEM_EXT];
 	w->tcp.m = &w->m;
@@ -52,8 +50,6 @@ static void create_tcp(struct hr_worker *w)
 	w->tcp.n_params = 1;
 	memcpy(w->tcp.isn_key, e->isn_key, sizeof(e->isn_key));
 	memcpy(w->tcp.cookie_key, e->cookie_key, sizeof(e->cookie_key));
-	hr_engine_key(e, "challenge", w->index, key);
-	w->tcp.challenge_seed = key[0];
 }
 
 int hr_worker_create(
@@ -80,7 +76,6 @@ int hr_worker_create(
 	hr_engine_key(e, "rng", index, key);
 	hr_rng_seed(&w->rng, key[0]);
 	hr_engine_key(e, "label", index, w->label_key);
-	w->ip_id = (uint16_t)hr_rng_u64(&w->rng);
 	rc = hr_memory_init(w, err, errlen);
 	if (rc == 0)
 		rc = hr_mailbox_init(w, err, errlen);

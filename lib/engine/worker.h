@@ -33,7 +33,7 @@
 #define HR_SWEEP_STEP   4096        /* connections looked at per turn after a next hop failed */
 #define HR_SLICES       256         /* slices per on_data call */
 #define HR_MAILBOX      1024        /* messages, and packets per pair of workers */
-#define HR_SYN_ATTEMPTS 32          /* tcp_syn.retries has 5 bits */
+#define HR_SYN_ATTEMPTS 16          /* tcp_syn.retries has 4 bits */
 #define HR_APP_TIMERS   (1u << 20)
 
 /* A listener: what hr_listen() was given. */
@@ -131,7 +131,6 @@ struct hr_worker {
 	uint32_t sweep, sweep_left; /* directory walk after a next hop failed */
 	uint32_t timer_free;
 	uint32_t app_timers;
-	uint16_t ip_id;
 	void *user;
 	struct hr_rng rng;
 	uint64_t label_key[2];

@@ -66,8 +66,8 @@ static void send_message(struct hr_ip_layer *ip, uint32_t laddr_id, const struct
 		p = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)hdr_len);
 		must(p != NULL);
 		if (local->family == 4)
-			hr_ip4_write(p, local->v4, remote->v4, IPPROTO_ICMP, HR_IP_TTL, tos,
-				ip->ip_id++, (uint16_t)(len + hdr_len));
+			hr_ip4_write(p, local->v4, remote->v4, IPPROTO_ICMP, HR_IP_TTL, tos, 0,
+				(uint16_t)(len + hdr_len));
 		else
 			hr_ip6_write(p, local->b, remote->b, IPPROTO_ICMPV6, HR_IP_TTL, tos, 0,
 				(uint16_t)len);

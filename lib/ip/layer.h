@@ -124,7 +124,6 @@ struct hr_ip_layer {
 	uint64_t hash_key[2];
 
 	struct hr_rate echo_rate, error_rate;
-	uint16_t ip_id;
 
 	uint32_t announce_id[HR_MAX_PORTS * HR_ANNOUNCE_MAX];
 	unsigned announce_n, announce_next;

@@ -159,7 +159,7 @@ void hr_sendq_free(struct tcp_ctx *c, struct tcb *t);
 /* challenge.c */
 /* Ask for a challenge ACK if the rate allows (RFC 5961 7). */
 void hr_challenge_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
-bool hr_challenge_allowed(struct tcp_ctx *c, uint64_t now_us);
+bool hr_challenge_allowed(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 
 /* cc.c */
 struct tcp_cc_ops {

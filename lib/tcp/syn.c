@@ -90,13 +90,17 @@ void hr_syn_ack(struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_pat
 	}
 }
 
-/* The ACK that an unacceptable segment earns. */
-static enum tcp_syn_verdict answer_ack(struct tcp_ctx *c, const struct tcp_syn *e,
+/* The ACK that an unacceptable segment earns: one after each SYN-ACK (RFC 5961 7). */
+static enum tcp_syn_verdict answer_ack(struct tcp_ctx *c, struct tcp_syn *e,
 	const struct tcp_path *path, uint64_t now_us, struct tcp_out *o, enum hr_drop *drop)
 {
 	*drop = DROP_tcp_syn_entry;
-	if (!hr_challenge_allowed(c, now_us))
+	if (e->challenged) {
+		hr_count(c->m, HR_C_challenge_acks_limited);
 		return SYN_DROP;
+	}
+	e->challenged = 1;
+	hr_count(c->m, HR_C_challenge_acks);
 	hr_syn_ack(c, e, path, now_us, o);
 	o->flags = TCPF_ACK;
 	o->seq++;
@@ -107,9 +111,8 @@ static enum tcp_syn_verdict answer_ack(struct tcp_ctx *c, const struct tcp_syn *
 }
 
 /* RFC 9293 3.10.7.4 for SYN-RECEIVED reached from LISTEN, with the cautions of RFC 5961. */
-enum tcp_syn_verdict hr_syn_input(struct tcp_ctx *c, const struct tcp_syn *e,
-	const struct tcp_path *path, const struct tcp_seg *s, uint64_t now_us, struct tcp_out *o,
-	enum hr_drop *drop)
+enum tcp_syn_verdict hr_syn_input(struct tcp_ctx *c, struct tcp_syn *e, const struct tcp_path *path,
+	const struct tcp_seg *s, uint64_t now_us, struct tcp_out *o, enum hr_drop *drop)
 {
 	uint32_t nxt = e->irs + 1;
 	uint32_t wnd = hr_min(c->params[path->params].rcv_buf_bytes, (uint32_t)UINT16_MAX);

@@ -3,9 +3,15 @@
  * SYN cookies (RFC 4987 3.6): when there is no room for half-open entries, everything needed to
  * rebuild one travels in the SYN-ACK and comes back in the ACK.
  *
- *   ISS   = | 4 bits: minute | 4 bits: MSS step | 24 bits: keyed hash of tuple, IRS, minute and
- * step | TSval = our clock with the low 6 bits replaced: | 4 bits: peer's window shift | SACK | 0
- * |, never ahead of the clock
+ *   ISS   = 32 bits of a keyed hash (tuple, IRS, period, with or without timestamps) + MSS step
+ *   TSval = our clock with the low 6 bits replaced: | 4 bits: peer's window shift | SACK | 0 |,
+ *           never ahead of the clock
+ *
+ * The step is hidden under the hash, and the period is not sent at all: whoever forges an ACK has
+ * to guess all 32 bits. Of 2^32 numbers two periods of eight steps are good: odds of 2^-28 an ACK,
+ * that is one accepted in 4.5 minutes of a million forged ACKs a second, while cookies are out.
+ * With timestamps TSecr has to fall into the last two periods of a clock that the attacker does not
+ * know, too: 2^-42.
  */
 #include "base/siphash.h"
 #include "tcp/core.h"
@@ -14,17 +20,43 @@
 #define COOKIE_PERIOD_US 64000000ull /* accepted for one to two of them */
 #define COOKIE_OPT_MASK  63u
 
-static uint32_t cookie(const struct tcp_ctx *c, const struct hr_flow_key *k, uint32_t irs,
-	uint32_t minute, uint8_t step)
-{
-	struct {
-		struct hr_flow_key key;
-		uint32_t irs, minute, step;
-	} in = {.irs = irs, .minute = minute, .step = step};
+/* Without timestamps each step is a number that a guess may hit: only those that are common. With
+ * them, all. Indices into the table of syn.c. */
+static const uint8_t plain_steps[8] = {0, 1, 3, 7, 9, 10, 11, 13};
 
-	memcpy(&in.key, k, hr_key_len(k));
-	return (minute & 15) << 28 | (uint32_t)step << 24 |
-	       ((uint32_t)hr_siphash24(c->cookie_key, &in, sizeof(in)) & 0xffffff);
+static uint32_t cookie(const struct tcp_ctx *c, const struct hr_flow_key *k, uint32_t irs,
+	uint32_t period, bool ts)
+{
+	uint32_t tail[2] = {irs, period << 1 | ts}, len = hr_key_len(k);
+	uint8_t in[sizeof(*k) + sizeof(tail)];
+
+	memcpy(in, k, len);
+	memcpy(in + len, tail, sizeof(tail));
+	return (uint32_t)hr_siphash24(c->cookie_key, in, len + sizeof(tail));
+}
+
+/* The step to add for an MSS: never rounded up (RFC 9293 MUST-16). */
+static uint32_t step_of(uint8_t mss_index, bool ts)
+{
+	uint32_t i = RTE_DIM(plain_steps) - 1;
+
+	if (ts)
+		return mss_index;
+	while (plain_steps[i] > mss_index)
+		i--;
+	return i;
+}
+
+/* The step that an ISS carries when it is a cookie of this period; false when it is not. */
+static bool step_in(const struct tcp_ctx *c, const struct hr_flow_key *k, uint32_t irs,
+	uint32_t iss, uint32_t period, bool ts, uint8_t *mss_index)
+{
+	uint32_t step = iss - cookie(c, k, irs, period, ts);
+
+	if (step >= (ts ? 16 : RTE_DIM(plain_steps)))
+		return false;
+	*mss_index = ts ? (uint8_t)step : plain_steps[step];
+	return true;
 }
 
 enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
@@ -39,7 +71,8 @@ enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
 		e.sack = 0;
 		e.wscale = 15;
 	}
-	e.iss = cookie(c, k, e.irs, (uint32_t)(now_us / COOKIE_PERIOD_US), e.mss_index);
+	e.iss = cookie(c, k, e.irs, (uint32_t)(now_us / COOKIE_PERIOD_US), e.ts) +
+		step_of(e.mss_index, e.ts);
 	hr_syn_ack(c, &e, path, now_us, o);
 	if (e.ts) {
 		uint32_t ts = (o->tsval & ~COOKIE_OPT_MASK) | (uint32_t)e.wscale << 2 |
@@ -65,20 +98,25 @@ bool hr_cookie_check(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_
 	const struct tcp_path *path, const struct tcp_seg *s, uint64_t now_us)
 {
 	const struct hr_tcp_params *p = &c->params[path->params];
-	uint32_t minute = (uint32_t)(now_us / COOKIE_PERIOD_US), iss = s->ack - 1, irs = s->seq - 1;
-	uint8_t step = iss >> 24 & 15;
+	uint32_t period = (uint32_t)(now_us / COOKIE_PERIOD_US), iss = s->ack - 1, irs = s->seq - 1;
+	bool ts = p->timestamps && (s->opts & TCPO_TS);
+	uint8_t mss_index;
 
 	if ((s->flags & (TCPF_SYN | TCPF_RST | TCPF_ACK)) != TCPF_ACK || !hr_cookies_out(c, now_us))
 		return false;
-	if (iss != cookie(c, k, irs, minute, step) && iss != cookie(c, k, irs, minute - 1, step))
+	if (!step_in(c, k, irs, iss, period, ts, &mss_index) &&
+		!step_in(c, k, irs, iss, period - 1, ts, &mss_index))
+		return false;
+	if (ts && tcp_ms(now_us) + hr_tcp_ts_offset(c, k) - s->tsecr >
+			  2 * COOKIE_PERIOD_US / 1000 + COOKIE_OPT_MASK)
 		return false;
 	memset(e, 0, sizeof(*e));
 	e->key = *k;
 	e->irs = irs;
 	e->iss = iss;
-	e->mss_index = step & 15;
+	e->mss_index = mss_index & 0xf;
 	e->wscale = 15;
-	if (p->timestamps && (s->opts & TCPO_TS)) {
+	if (ts) {
 		e->ts = 1;
 		e->tsval = s->tsval;
 		e->wscale = s->tsecr >> 2 & 15;

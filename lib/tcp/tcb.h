@@ -136,7 +136,7 @@ struct tcb {
 	uint16_t peer_mss;   /* as the peer announced it, or the default */
 	uint8_t backoff;     /* consecutive timeouts */
 	uint8_t dup_acks;
-	uint8_t spare;
+	uint8_t challenged;   /* challenge ACKs of this second: challenge.c */
 	uint8_t timer : 4;    /* enum tcp_timer */
 	uint8_t ca_state : 4; /* enum tcp_ca_state */
 

@@ -55,10 +55,6 @@ struct tcp_ctx {
 	uint32_t cookies_since_ms; /* when a cookie was last sent: cookies are only accepted for a
 				      while after */
 	bool cookies_sent;
-	uint32_t challenge_left; /* challenge ACKs left in this second (RFC 5961 7, randomised by
-				    challenge_seed) */
-	uint32_t challenge_sec;
-	uint64_t challenge_seed;
 };
 
 /* --- life of a tcb
@@ -84,12 +80,13 @@ void hr_tcp_connect(struct tcp_ctx *c, struct tcb *t, const struct tcp_path *pat
 struct tcp_syn {
 	struct hr_flow_key key;
 	uint32_t irs, iss;
-	uint32_t tsval;        /* peer's timestamp: TS.Recent */
-	uint32_t next, prev;   /* the engine's FIFO of this attempt: slab indices */
-	uint16_t due8;         /* low bits of (ms clock / 8) of the next retransmission */
-	uint8_t mss_index : 4; /* of the peer's MSS, rounded down to hr_syn_mss[] */
-	uint8_t wscale : 4;    /* peer's shift, 15 = no scaling */
-	uint8_t retries : 5;
+	uint32_t tsval;         /* peer's timestamp: TS.Recent */
+	uint32_t next, prev;    /* the engine's FIFO of this attempt: slab indices */
+	uint16_t due8;          /* low bits of (ms clock / 8) of the next retransmission */
+	uint8_t mss_index : 4;  /* of the peer's MSS, rounded down to hr_syn_mss[] */
+	uint8_t wscale : 4;     /* peer's shift, 15 = no scaling */
+	uint8_t retries : 4;    /* hr_tcp_params.syn_retries is 15 at most */
+	uint8_t challenged : 1; /* a challenge ACK has left since the last SYN-ACK */
 	uint8_t sack : 1;
 	uint8_t ts : 1;
 	uint8_t ecn : 1;
@@ -127,9 +124,8 @@ enum tcp_syn_verdict {
 		       segment */
 };
 /* A segment for an entry (RFC 9293 3.10.7.4 in SYN-RECEIVED). */
-enum tcp_syn_verdict hr_syn_input(struct tcp_ctx *c, const struct tcp_syn *e,
-	const struct tcp_path *path, const struct tcp_seg *s, uint64_t now_us, struct tcp_out *o,
-	enum hr_drop *drop);
+enum tcp_syn_verdict hr_syn_input(struct tcp_ctx *c, struct tcp_syn *e, const struct tcp_path *path,
+	const struct tcp_seg *s, uint64_t now_us, struct tcp_out *o, enum hr_drop *drop);
 /* Make a full connection (SYN_RECEIVED, its SYN already sent) of an entry. t->key is set here too.
  */
 void hr_tcp_accept(struct tcp_ctx *c, struct tcb *t, const struct tcp_syn *e,
@@ -146,10 +142,12 @@ struct tcp_tw {
 	uint32_t due_ms; /* expiry on the ms clock */
 	uint32_t link;   /* the engine's FIFO; bit 31: timestamps were on, see TW_* */
 };
-#define TW_LINK_MASK 0x1fffffffu
-#define TW_TS        BIT(31)
-#define TW_SYN       BIT(29) /* a SYN was refused: a RST may follow from who wants to connect */
-#define TW_DEAD      BIT(30) /* replaced: only waits for its turn in the FIFO to be freed */
+#define TW_LINK_MASK  0x03ffffffu
+#define TW_ANSWER_ONE BIT(26) /* a count in three bits: challenge ACKs so far */
+#define TW_ANSWERS    (7u * TW_ANSWER_ONE)
+#define TW_TS         BIT(31)
+#define TW_SYN        BIT(29) /* a SYN was refused: a RST may follow from who wants to connect */
+#define TW_DEAD       BIT(30) /* replaced: only waits for its turn in the FIFO to be freed */
 
 struct tcp_tw4 {
 	uint32_t laddr_id;
@@ -165,7 +163,7 @@ struct tcp_tw6 {
 _Static_assert(sizeof(struct tcp_tw4) == 32, "compact");
 _Static_assert(sizeof(struct tcp_tw6) == 48, "compact");
 
-/* Fill tw (without link bits 0..28) from a tcb in TIME_WAIT. */
+/* Fill tw (without link bits 0..25) from a tcb in TIME_WAIT. */
 void hr_tw_enter(struct tcp_ctx *c, struct tcp_tw *tw, const struct tcb *t, uint64_t now_us);
 enum tcp_tw_verdict {
 	TW_DROP,   /* *drop says why */

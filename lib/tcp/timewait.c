@@ -74,8 +74,13 @@ enum tcp_tw_verdict hr_tw_input(struct tcp_ctx *c, struct tcp_tw *tw, const stru
 	}
 	if (s->flags & TCPF_SYN)
 		tw->link |= TW_SYN;
-	if (!hr_challenge_allowed(c, now_us))
+	/* RFC 5961 7: a limit of the entry's own; a shared one could be counted from outside. */
+	if ((tw->link & TW_ANSWERS) == TW_ANSWERS) {
+		hr_count(c->m, HR_C_challenge_acks_limited);
 		return TW_DROP;
+	}
+	tw->link += TW_ANSWER_ONE;
+	hr_count(c->m, HR_C_challenge_acks);
 	return answer(c, tw, k, params, now_us, o);
 }
 

@@ -155,6 +155,7 @@ static void fire(struct talk *v)
 			return;
 		}
 		v->syn.retries++;
+		v->syn.challenged = 0;
 		memset(&o, 0xa5, sizeof(o));
 		hr_syn_ack(&v->ctx, &v->syn, &v->path, v->now, &o);
 		talk_note_said(v, &o);

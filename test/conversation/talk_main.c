@@ -320,7 +320,6 @@ static struct talk *talk_new(const struct talk_world *w)
 	v->ctx.isn_key[1] = 0xfedcba9876543210;
 	v->ctx.cookie_key[0] = 0x0f1e2d3c4b5a6978;
 	v->ctx.cookie_key[1] = 0x8796a5b4c3d2e1f0;
-	v->ctx.challenge_seed = 42;
 	must(v->ctx.mark_off > 0);
 	return v;
 }
