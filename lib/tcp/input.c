@@ -196,8 +196,10 @@ static void step_text(
 						   FIN elsewhere */
 		return;
 	}
-	if (s->payload_len != 0 && (t->flags & TF_DEAF)) {
-		/* RFC 9293 3.6.1, SHLD-3: nobody will read this; the peer should know. */
+	if (s->payload_len != 0 && (t->flags & TF_DEAF) &&
+		seq_gt(s->seq + s->payload_len, t->rcv_nxt)) {
+		/* RFC 9293 3.6.1, SHLD-3: nobody will read this; the peer should know. What was
+		 * read before may well come again, with the FIN on it. */
 		*events |= hr_tcp_abort(c, t, HR_ABORTED);
 		refuse(events, DROP_tcp_after_close);
 		return;
