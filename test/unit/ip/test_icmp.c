@@ -304,6 +304,7 @@ static void an_empty_pool_loses_replies_and_counts_them(void **state)
 	assert_int_equal(hr_ip_deadline(r->ip), 600 * SECOND);
 }
 
+/* MUST-54 */
 static void errors_about_our_segments_are_handed_over(void **state)
 {
 	static const char quoted4[] =

@@ -301,6 +301,28 @@ static void ipv4_options_are_skipped(void **state)
 	pkt_free(m);
 }
 
+/* IP-4: a TTL of 0 or 1 that has come this far is for us all the same (RFC 1122 3.2.1.7). */
+static void ttl_is_not_looked_at(void **state)
+{
+	static const char *const ttl[] = {"00", "01", "ff"};
+	struct hr_frame f;
+	struct tcp_seg s;
+	struct rte_mbuf *m;
+
+	for (unsigned i = 0; i < RTE_DIM(ttl); i++) {
+		char v4[200], v6[300];
+
+		snprintf(v4, sizeof(v4), "%s 4500 0000 1234 4000 %s 06 0000 c6120002 c6120001 %s",
+			ETH4, ttl[i], TCP);
+		assert_int_equal(parse(v4, 34, IPPROTO_TCP, &m, &f, &s), DROP_NONE);
+		pkt_free(m);
+		snprintf(v6, sizeof(v6), "%s 60000000 0000 06 %s %s %s %s", ETH6, ttl[i], A2, A1,
+			TCP);
+		assert_int_equal(parse(v6, 54, IPPROTO_TCP, &m, &f, &s), DROP_NONE);
+		pkt_free(m);
+	}
+}
+
 static void other_kinds(void **state)
 {
 	static const struct {
@@ -466,6 +488,7 @@ int main(void)
 		cmocka_unit_test(tcp_over_ipv6_extensions),
 		cmocka_unit_test(eight_extensions_are_allowed),
 		cmocka_unit_test(ipv4_options_are_skipped),
+		cmocka_unit_test(ttl_is_not_looked_at),
 		cmocka_unit_test(other_kinds),
 		cmocka_unit_test(arp),
 		cmocka_unit_test(checksum_flags),

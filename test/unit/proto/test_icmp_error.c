@@ -25,6 +25,7 @@ static enum hr_drop parse(
 	return hr_icmp_error_parse(*m, &f, e);
 }
 
+/* MUST-54 */
 static void errors(void **state)
 {
 	static const struct {
@@ -71,6 +72,7 @@ static void errors(void **state)
 	}
 }
 
+/* MUST-55 */
 static void refusals(void **state)
 {
 	static const struct {

@@ -34,7 +34,7 @@ static void parse_hex(const char *hex, struct tcp_seg *s)
 	assert_int_equal(parse_options(o.b, o.n, 0, s), DROP_NONE);
 }
 
-/* MUST-4, MUST-5, MUST-6, MUST-7, MUST-64, WS-3, BUG-1 */
+/* MUST-4, MUST-5, MUST-6, MUST-7, MUST-64, WS-3, BUG-1, UTO-2 */
 static void options(void **state)
 {
 	static const struct {
@@ -66,6 +66,8 @@ static void options(void **state)
 		{"080a0102 03040506 07080000", TCPO_TS, 0, 0, 0x01020304, 0x05060708, 0},
 		/* MUST-6: unknown options are skipped by their length, also one of length 2. */
 		{"fd040000 1e020204 05b40000", TCPO_MSS, 1460, 0, 0, 0, 0},
+		/* User timeout (28): not ours unless asked for. */
+		{"1c040123 020405b4", TCPO_MSS, 1460, 0, 0, 0, 0},
 		/* MUST-7: length 0, length 1, past the header, and no length at all. */
 		{"fd000000 020405b4", TCPO_BAD, 0, 0, 0, 0, 0},
 		{"020405b4 08010000", TCPO_MSS | TCPO_BAD, 1460, 0, 0, 0, 0},
@@ -321,6 +323,32 @@ static void round_trip(void **state)
 	}
 }
 
+/* MUST-68, MUST-69: of what we write, each option but NOP has a length that stays in the header;
+ * there is no End of List, so nothing stands behind one. */
+static void written_options_are_sound(void **state)
+{
+	for (unsigned opts = 0; opts < 32; opts++) {
+		for (uint8_t n = 0; n <= 4; n++) {
+			struct tcp_out o = {.flags = TCPF_ACK, .opts = (uint8_t)opts, .sack_n = n};
+			uint8_t buf[60];
+			unsigned len = hr_tcp_header_write(buf, &o, 1, 2), i = 20;
+
+			assert_int_equal(len, (buf[12] >> 4) * 4u);
+			while (i < len) {
+				assert_int_not_equal(buf[i], 0);
+				if (buf[i] == 1) {
+					i++;
+					continue;
+				}
+				assert_true(i + 1 < len);
+				assert_true(buf[i + 1] >= 2);
+				i += buf[i + 1];
+			}
+			assert_int_equal(i, len);
+		}
+	}
+}
+
 /* BUG-19: hr_tcp_parse() on its own trusts no length it is given. */
 static void lengths_are_checked(void **state)
 {
@@ -350,6 +378,7 @@ int main(void)
 		cmocka_unit_test(fast_path_agrees),
 		cmocka_unit_test(headers_as_linux_writes_them),
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(written_options_are_sound),
 		cmocka_unit_test(lengths_are_checked),
 	};
 
