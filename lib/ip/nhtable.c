@@ -14,6 +14,8 @@
 
 #include "base/siphash.h"
 
+#define SECOND_CHANCES 8
+
 int hr_nh_init(struct hr_ip_layer *ip, char *err, size_t errlen)
 {
 	/* Big and sparse: untouched pages of it cost nothing. */
@@ -197,6 +199,25 @@ void hr_nh_release(struct hr_ip_layer *ip, struct hr_nh_entry *e)
 	ip->nh_free = hr_nh_number(ip, e);
 }
 
+/*
+ * Who makes room: the one that is unused for longest, but not a host that has answered as long as
+ * there are some that never did: it goes to the end, as if just used. Else a flood from made-up
+ * neighbours would push the real ones out.
+ */
+static struct hr_nh_entry *victim(struct hr_ip_layer *ip)
+{
+	struct hr_nh_entry *e = &ip->nh[ip->lru_head];
+
+	for (unsigned i = 0; i < SECOND_CHANCES; i++) {
+		if (e->nh.state == NH_INCOMPLETE || e->nh.state == NH_FAILED)
+			break;
+		lru_remove(ip, e);
+		lru_append(ip, e);
+		e = &ip->nh[ip->lru_head];
+	}
+	return e;
+}
+
 struct hr_nh_entry *hr_nh_create(
 	struct hr_ip_layer *ip, unsigned port, const struct hr_ip *addr, uint32_t laddr_id)
 {
@@ -204,7 +225,7 @@ struct hr_nh_entry *hr_nh_create(
 	struct hr_nh_entry *e;
 
 	if (ip->nh_free == 0 && ip->nh_top == HR_NH_MAX && ip->lru_head != 0)
-		hr_nh_release(ip, &ip->nh[ip->lru_head]);
+		hr_nh_release(ip, victim(ip));
 	if (ip->nh_free != 0) {
 		n = ip->nh_free;
 		ip->nh_free = ip->nh[n].hash_next;

@@ -109,6 +109,21 @@ static void the_entry_unused_for_longest_makes_room(void **state)
 	assert_int_equal(hr_ip_deadline(r->ip), HR_NEVER);
 }
 
+/* A flood from made-up neighbours: the host that has answered stays known, though nobody uses it.
+ */
+static void a_host_that_answered_outlives_made_up_ones(void **state)
+{
+	struct rig *r = *state;
+	uint16_t nh;
+
+	hear_from(r, 0, 5);
+	for (unsigned i = 1; i < 5 * TABLE_MAX; i++)
+		hr_nexthop_put(r->ip, route(r, i, 5 + i));
+	nh = route(r, 0, 6 * TABLE_MAX);
+	assert_int_equal(hr_nexthop(r->ip, nh)->state, NH_STALE);
+	assert_int_equal(entries(r), TABLE_MAX);
+}
+
 static void unused_entries_go_after_ten_minutes(void **state)
 {
 	struct rig *r = *state;
@@ -217,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_full_table_refuses_and_referenced_entries_stay),
 		T(the_entry_unused_for_longest_makes_room),
+		T(a_host_that_answered_outlives_made_up_ones),
 		T(unused_entries_go_after_ten_minutes),
 		T(strangers_cannot_push_out_what_is_in_use),
 		T(hundreds_of_timers_fire_exactly),
