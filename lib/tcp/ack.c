@@ -143,7 +143,8 @@ static void rtt_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 
 uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
 {
-	struct tcp_ack a = {.prior_una = t->snd_una, .prior_flight = tcb_flight(t)};
+	struct tcp_ack a = {
+		.prior_una = t->snd_una, .prior_flight = tcb_flight(t), .now_us = now_us};
 	uint32_t events = 0;
 	bool window_changed, recovering = t->ca_state == CA_RECOVERY;
 
@@ -165,7 +166,7 @@ uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	if (a.acked != 0) {
 		/* Neither during recovery nor by the ACK that ends it. */
 		if (!recovering && t->ca_state != CA_RECOVERY)
-			tcp_cc(c, t)->on_ack(c, t, &a);
+			hr_cwnd_on_ack(c, t, &a);
 		/* RFC 6298 5.2, 5.3; the reordering timer knows better (RFC 8985 6.2.5). */
 		if (t->timer != TT_REO || tcb_flight(t) == 0)
 			hr_timer_rearm(c, t, now_us);

@@ -102,9 +102,10 @@ struct tcp_ack {
 	uint32_t acked;  /* bytes newly acknowledged cumulatively */
 	uint32_t sacked; /* bytes newly SACKed */
 	uint32_t rtt_us; /* 0 = no sample */
-	bool dsack;      /* the first block reported a duplicate */
-	bool dup;        /* RFC 5681 2: a duplicate ACK */
-	bool only_retx;  /* all newly acknowledged data had been retransmitted */
+	uint64_t now_us;
+	bool dsack;     /* the first block reported a duplicate */
+	bool dup;       /* RFC 5681 2: a duplicate ACK */
+	bool only_retx; /* all newly acknowledged data had been retransmitted */
 };
 
 /* ack.c */
@@ -161,21 +162,64 @@ void hr_sendq_free(struct tcp_ctx *c, struct tcb *t);
 void hr_challenge_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 bool hr_challenge_allowed(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 
-/* cc.c */
+/* --- congestion control: cwnd.c owns cwnd and ssthresh, an algorithm is a table of verbs --- */
+
+/*
+ * The algorithm decides how fast the window grows in congestion avoidance and how far it goes down
+ * at congestion. x is the connection's ext. Verbs that an algorithm has no use for are NULL.
+ */
 struct tcp_cc_ops {
 	const char *name;
-	void (*init)(struct tcp_ctx *c, struct tcb *t);
-	void (*on_ack)(struct tcp_ctx *c, struct tcb *t,
-		const struct tcp_ack *a); /* new data acknowledged, not in recovery */
-	uint32_t (*ssthresh)(
-		struct tcp_ctx *c, struct tcb *t); /* at the start of recovery or at a timeout */
-	void (*on_exit)(struct tcp_ctx *c, struct tcb *t); /* recovery is over */
+	/* New data was acknowledged above ssthresh, and the window was in use. */
+	void (*avoid)(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, const struct tcp_ack *a);
+	/* New data was acknowledged, but the window was not in use. */
+	void (*unused)(struct tcb_ext *x, uint64_t now_us);
+	/* Congestion met `window` bytes: what to go on with. */
+	uint32_t (*ssthresh)(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint32_t window);
+	/* A retransmission timeout; ssthresh was asked before when this is a new event. */
+	void (*on_rto)(struct tcb_ext *x);
+	/* The last event was no congestion: be as before it. */
+	void (*undo)(struct tcb_ext *x, uint64_t now_us);
 };
-extern const struct tcp_cc_ops hr_cc_newreno;
+extern const struct tcp_cc_ops hr_cc_newreno, hr_cc_cubic;
+extern const struct tcp_cc_ops *const hr_cc_table[HR_CC_COUNT];
 
 static inline const struct tcp_cc_ops *tcp_cc(const struct tcp_ctx *c, const struct tcb *t)
 {
-	return &hr_cc_newreno;
+	return hr_cc_table[tcp_params(c, t)->cc];
 }
+
+/* cc_newreno.c: others fall back to it */
+void hr_newreno_avoid(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, const struct tcp_ack *a);
+
+/* cwnd.c */
+/* The connection is established: initial window. */
+void hr_cwnd_init(struct tcp_ctx *c, struct tcb *t);
+/* New data was acknowledged outside recovery. */
+void hr_cwnd_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a);
+/* Congestion: lower ssthresh, once per event; flight: bytes in flight when it happened, those that
+ * this ACK acknowledges included. cwnd is the caller's (PRR, or at once). */
+void hr_cwnd_cut(struct tcp_ctx *c, struct tcb *t, uint32_t flight);
+/* Recovery is over; cwnd was set. */
+void hr_cwnd_recovered(struct tcp_ctx *c, struct tcb *t);
+/* A retransmission timeout; first: of an event that did not cut before. */
+void hr_cwnd_on_rto(struct tcp_ctx *c, struct tcb *t, bool first);
+/* The last hr_cwnd_cut() was needless: the algorithm forgets it. cwnd and ssthresh are restored by
+ * the caller, who kept them. */
+void hr_cwnd_undo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+/* New data is about to leave: is the window still worth something (RFC 5681 4.1)? */
+void hr_cwnd_restart(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+/* A burst is decided: `used` bytes in the network or wanting to be there. */
+static inline void hr_cwnd_note_use(struct tcb *t, uint32_t used)
+{
+	bool full = used + t->snd_mss > t->cwnd || (t->cwnd < t->ssthresh && t->cwnd / 2 < used);
+
+	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~TF_CWND_FULL;
+}
+
+/* hystart.c */
+/* How much of `grow` bytes of slow start the delay allows; may end slow start by ssthresh. */
+uint32_t hr_hystart_growth(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x,
+	const struct tcp_ack *a, uint32_t grow);
 
 #endif

@@ -82,11 +82,11 @@ static bool rack_detect(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uin
 	return lost;
 }
 
-static void enter_recovery(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x)
+static void enter_recovery(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint32_t flight)
 {
 	x->recover = t->snd_nxt;
 	x->tlp_out = false;
-	t->ssthresh = tcp_cc(c, t)->ssthresh(c, t);
+	hr_cwnd_cut(c, t, flight);
 	t->cwnd = t->ssthresh;
 	t->ca_state = CA_RECOVERY;
 	t->flags |= TF_RETX_HEAD; /* the fast retransmit itself does not wait for cwnd (RFC 5681 3.2
@@ -101,7 +101,7 @@ static void exit_recovery(struct tcp_ctx *c, struct tcb *t)
 	t->ca_state = CA_OPEN;
 	t->dup_acks = 0;
 	t->flags &= ~TF_RETX_HEAD;
-	tcp_cc(c, t)->on_exit(c, t);
+	hr_cwnd_recovered(c, t);
 }
 
 /* The oldest range is lost (no SACK to know more). */
@@ -135,7 +135,7 @@ static void newreno_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ac
 		x = hr_ext_get(c, t);
 		if (x == NULL)
 			return;
-		enter_recovery(c, t, x);
+		enter_recovery(c, t, x, a->prior_flight);
 		mark_head(c, t, x);
 	} else if (t->ca_state == CA_RECOVERY && a->acked != 0) {
 		/* A partial ACK: the next hole (3.2 step 3). */
@@ -153,7 +153,7 @@ static void tlp_on_ack(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, cons
 		x->tlp_out = false; /* new data, or both copies arrived: nothing was lost */
 	} else if (seq_gt(t->snd_una, x->tlp_end)) {
 		x->tlp_out = false; /* the probe repaired a loss */
-		t->ssthresh = tcp_cc(c, t)->ssthresh(c, t);
+		hr_cwnd_cut(c, t, a->prior_flight);
 		t->cwnd = hr_min(t->cwnd, t->ssthresh);
 	} else if (a->dup) {
 		x->tlp_out = false;
@@ -176,7 +176,7 @@ void hr_loss_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a, u
 	if (x->tlp_out)
 		tlp_on_ack(c, t, x, a);
 	if (rack_detect(c, t, x, now_us) && t->ca_state == CA_OPEN)
-		enter_recovery(c, t, x);
+		enter_recovery(c, t, x, a->prior_flight);
 }
 
 void hr_loss_on_reo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
@@ -185,7 +185,7 @@ void hr_loss_on_reo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 
 	hr_timer_rearm(c, t, now_us);
 	if (x != NULL && rack_detect(c, t, x, now_us) && t->ca_state == CA_OPEN)
-		enter_recovery(c, t, x);
+		enter_recovery(c, t, x, tcb_flight(t));
 }
 
 void hr_loss_mark_all(struct tcp_ctx *c, struct tcb *t)
@@ -214,9 +214,7 @@ void hr_loss_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		hr_range_mark(x, r, 0, TR_SACKED);
 	}
 	/* ssthresh is cut once per event: not again by the timeout of a retransmission. */
-	if (t->ca_state == CA_OPEN && t->backoff == 0)
-		t->ssthresh = tcp_cc(c, t)->ssthresh(c, t);
-	t->cwnd = t->snd_mss;
+	hr_cwnd_on_rto(c, t, t->ca_state == CA_OPEN && t->backoff == 0);
 	t->dup_acks = 0;
 	t->flags |= TF_RETX_HEAD;
 	t->flags &= ~TF_TLP;
@@ -227,7 +225,6 @@ void hr_loss_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		head->flags |= TR_LOST;
 		return;
 	}
-	x->cc_acked = 0;
 	x->tlp_out = false;
 	x->recover = t->snd_nxt;
 	t->ca_state = CA_LOSS;

@@ -234,6 +234,7 @@ static uint32_t new_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t max_len)
 	uint32_t cwnd = t->cwnd > pipe ? t->cwnd - pipe : 0;
 	uint32_t len = hr_min(hr_min(unsent, wnd), hr_min(cwnd, max_len));
 
+	hr_cwnd_note_use(t, pipe + hr_min(unsent, wnd));
 	if (len >= mss)
 		return len == unsent && ((t->flags & (TF_NODELAY | TF_FIN_QUEUED)) ||
 						tcb_flight(t) == 0)
@@ -246,15 +247,6 @@ static uint32_t new_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t max_len)
 	/* Less than a segment because of a window: only when it is as good as the peer's window
 	 * gets. */
 	return len == wnd && tcb_flight(t) == 0 && len >= t->snd_max_wnd / 2 ? len : 0;
-}
-
-/* RFC 5681 4.1: after an idle RTO the path must be learned again. */
-static void restart_after_idle(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
-{
-	const struct hr_tcp_params *p = tcp_params(c, t);
-
-	if (tcb_flight(t) == 0 && (tcp_ms(now_us) - t->last_rcv_ms) > t->rto_us / 1000)
-		t->cwnd = hr_min(t->cwnd, p->iw_segments * (uint32_t)t->snd_mss);
 }
 
 static bool push_new(
@@ -288,7 +280,7 @@ static bool out_new(
 		return false;
 	if (t->snd_nxt == t->snd_end && !(t->flags & TF_FIN_QUEUED))
 		return false;
-	restart_after_idle(c, t, now_us);
+	hr_cwnd_restart(c, t, now_us);
 	return push_new(c, t, t->snd_nxt == t->snd_end ? 0 : new_bytes(c, t, max_len), now_us, o);
 }
 

@@ -97,24 +97,13 @@ void hr_tcb_peer_options(
 
 void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
-	const struct hr_tcp_params *p = tcp_params(c, t);
-	uint32_t mss = t->snd_mss;
-
 	tcb_enter(t, TCPS_ESTABLISHED);
 	hr_count(c->m, HR_C_conns_established);
-	/* RFC 6928 2, unless asked for more; RFC 5681 3.1: one segment when the SYN or SYN-ACK was
-	 * lost. */
-	t->cwnd = p->iw_segments * mss;
-	if (p->iw_segments <= 10)
-		t->cwnd = hr_min(t->cwnd, hr_max(2 * mss, 14600u));
-	if (t->flags & TF_TIMED_SYN) {
-		t->cwnd = mss;
+	if (t->flags & TF_TIMED_SYN)
 		t->rto_us = hr_max(t->rto_us, TCP_RTO_SYN_LOST_US);
-	}
-	t->ssthresh = TCP_MAX_CWND; /* a lost SYN says nothing of the path's capacity */
 	t->backoff = 0;
 	t->last_rcv_ms = tcp_ms(now_us);
-	tcp_cc(c, t)->init(c, t);
+	hr_cwnd_init(c, t);
 }
 
 struct tcb_ext *hr_ext_get(struct tcp_ctx *c, struct tcb *t)

@@ -65,7 +65,9 @@ enum tcp_state {
 		   retransmit) */
 
 #define TF_CWR BIT(26) /* the next new data carries CWR (RFC 3168 6.1.2) */
-#define TF_CE  BIT(27) /* the last data had CE: DCTCP.CE (RFC 8257 3.2) */
+#define TF_CWND_FULL                                                                               \
+	BIT(30)       /* the last burst ended for want of cwnd, or used most of it: cwnd may grow */
+#define TF_CE BIT(27) /* the last data had CE: DCTCP.CE (RFC 8257 3.2) */
 
 enum tcp_timer { TT_NONE, TT_RTO, TT_TLP, TT_REO, TT_PERSIST };
 
@@ -161,6 +163,28 @@ _Static_assert(sizeof(struct tcb) == 208, "leaves 48 bytes of 256 to the engine"
 
 #define TCB_MAX_SACKS 6
 
+/* HyStart++ (RFC 9406): what the initial slow start learns of the delay. */
+struct tcp_hystart {
+	uint32_t window_end; /* the round lasts until this is acknowledged */
+	uint32_t last_min_us, min_us;
+	uint32_t css_us; /* cssBaselineMinRtt */
+	uint8_t samples; /* of this round, saturating */
+	uint8_t css_rounds;
+	bool on;  /* a round is being measured */
+	bool css; /* conservative slow start */
+};
+
+/* CUBIC (RFC 9438 4.1.2), bytes and microseconds. */
+struct tcp_cubic {
+	uint32_t w_max;
+	uint32_t cwnd_prior;
+	uint32_t k_us;
+	uint32_t elapsed_us; /* t: since the epoch began, without unused time */
+	uint32_t last_us;    /* when elapsed_us was counted, low 32 bits of the clock */
+	uint32_t w_est, est_acked;
+	bool running; /* an epoch is */
+};
+
 /* What only some connections need. Taken by ext_get(), given back when all of it is idle. */
 struct tcb_ext {
 	/* receive side */
@@ -189,8 +213,12 @@ struct tcb_ext {
 	bool rack_valid, reo_seen, tlp_is_retx, tlp_out;
 	/* congestion control */
 	bool cc_live;      /* what follows is in use */
-	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd (RFC 5681 3.1) */
+	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd */
+	struct tcp_hystart hystart;
+	struct tcp_cubic cubic, cubic_prior; /* _prior: before the last event, for undo */
 };
+
+_Static_assert(sizeof(struct tcb_ext) <= 320, "only some connections have one, but still");
 
 struct tcp_ctx;
 

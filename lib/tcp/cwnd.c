@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The congestion window: how it begins, grows, is cut and goes stale. Slow start is the same for
+ * all algorithms and is here; what comes above ssthresh, and how far a cut goes, is the algorithm's
+ * (struct tcp_cc_ops). Loss is loss.c's business: it says when.
+ *
+ * State beyond cwnd and ssthresh lives in the ext and is taken when the window first grows past
+ * what a short exchange needs. Without memory for it the window stays as it is, and cuts halve it.
+ */
+#include "tcp/core.h"
+
+const struct tcp_cc_ops *const hr_cc_table[HR_CC_COUNT] = {
+	[HR_CC_CUBIC] = &hr_cc_cubic,
+	[HR_CC_NEWRENO] = &hr_cc_newreno,
+	[HR_CC_DCTCP] = &hr_cc_newreno,
+};
+
+#define HYSTART_MIN_SEGMENTS 16u /* a smaller window cannot fill a queue worth measuring */
+
+static struct tcb_ext *cc_state(struct tcp_ctx *c, struct tcb *t)
+{
+	struct tcb_ext *x = hr_ext_get(c, t);
+
+	if (x != NULL)
+		x->cc_live = true;
+	return x;
+}
+
+/* RFC 6928 2, unless asked for more; RFC 5681 3.1: one segment when the SYN or SYN-ACK was lost. */
+static uint32_t initial_window(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+	uint32_t mss = t->snd_mss, iw = p->iw_segments * mss;
+
+	return p->iw_segments <= 10 ? hr_min(iw, hr_max(2 * mss, 14600u)) : iw;
+}
+
+void hr_cwnd_init(struct tcp_ctx *c, struct tcb *t)
+{
+	t->cwnd = t->flags & TF_TIMED_SYN ? t->snd_mss : initial_window(c, t);
+	t->ssthresh = TCP_MAX_CWND; /* a lost SYN says nothing of the path's capacity */
+}
+
+/* RFC 5681 3.1 with byte counting: an ACK counts for L segments at most, 2 (RFC 3465 2.2) or 8
+ * with HyStart++ (RFC 9406 4.2). */
+static void slow_start(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
+{
+	bool hystart = tcp_params(c, t)->hystart;
+	uint32_t grow = hr_min(a->acked, (hystart ? 8u : 2u) * t->snd_mss);
+	struct tcb_ext *x;
+
+	/* RFC 9406 4.3: the initial one only; later ssthresh knows. */
+	if (hystart && t->ssthresh == TCP_MAX_CWND &&
+		t->cwnd >= HYSTART_MIN_SEGMENTS * t->snd_mss && (x = cc_state(c, t)) != NULL)
+		grow = hr_hystart_growth(c, t, x, a, grow);
+	t->cwnd = hr_min(t->cwnd + grow, hr_max(t->ssthresh, t->cwnd));
+}
+
+void hr_cwnd_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
+{
+	const struct tcp_cc_ops *cc = tcp_cc(c, t);
+	struct tcb_ext *x;
+
+	/* RFC 7661: a window that was not used tells nothing about the path. */
+	if (!(t->flags & TF_CWND_FULL)) {
+		x = tcb_ext(c, t);
+		if (x != NULL && cc->unused != NULL)
+			cc->unused(x, a->now_us);
+		return;
+	}
+	if (t->cwnd < t->ssthresh) {
+		slow_start(c, t, a);
+		return;
+	}
+	x = cc_state(c, t);
+	if (x != NULL)
+		cc->avoid(c, t, x, a);
+	t->cwnd = hr_min(t->cwnd, TCP_MAX_CWND);
+}
+
+void hr_cwnd_cut(struct tcp_ctx *c, struct tcb *t, uint32_t flight)
+{
+	/* RFC 5681 3.1: what was in flight, not what might have been; and not more than cwnd, which
+	 * limited transmit and SACK let the flight exceed. */
+	uint32_t window = hr_min(flight, t->cwnd);
+	struct tcb_ext *x = cc_state(c, t);
+	uint32_t to = x != NULL ? tcp_cc(c, t)->ssthresh(c, t, x, window) : window / 2;
+
+	t->ssthresh = hr_max(to, 2u * t->snd_mss);
+}
+
+void hr_cwnd_recovered(struct tcp_ctx *c, struct tcb *t)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+
+	if (x != NULL)
+		x->cc_acked = 0;
+}
+
+void hr_cwnd_on_rto(struct tcp_ctx *c, struct tcb *t, bool first)
+{
+	const struct tcp_cc_ops *cc = tcp_cc(c, t);
+	struct tcb_ext *x;
+
+	if (first)
+		hr_cwnd_cut(c, t, tcb_flight(t));
+	x = tcb_ext(c, t);
+	if (x != NULL && cc->on_rto != NULL)
+		cc->on_rto(x);
+	t->cwnd = t->snd_mss;
+}
+
+void hr_cwnd_undo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	const struct tcp_cc_ops *cc = tcp_cc(c, t);
+	struct tcb_ext *x = tcb_ext(c, t);
+
+	if (x != NULL && cc->undo != NULL)
+		cc->undo(x, now_us);
+}
+
+/* RFC 5681 4.1: after an idle RTO the path must be learned again. */
+void hr_cwnd_restart(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	if (tcb_flight(t) == 0 && (tcp_ms(now_us) - t->last_rcv_ms) > t->rto_us / 1000)
+		t->cwnd = hr_min(t->cwnd, initial_window(c, t));
+}
