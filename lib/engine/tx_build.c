@@ -136,7 +136,7 @@ static void checksum(const struct flow *f, struct rte_mbuf *m, unsigned l3_len, 
 static void headers(
 	struct hr_worker *w, const struct flow *f, struct rte_mbuf *m, const struct tcp_out *o)
 {
-	unsigned l4_len = sizeof(struct rte_tcp_hdr) + hr_tcp_options_len(o->opts, o->sack_n);
+	unsigned l4_len = sizeof(struct rte_tcp_hdr) + hr_tcp_options_len(o);
 	unsigned l3_len = f->v6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
 	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)l4_len);
 

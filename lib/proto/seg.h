@@ -26,6 +26,7 @@
 #define TCPO_SACK_OK BIT(2)
 #define TCPO_TS      BIT(3)
 #define TCPO_SACK    BIT(4)
+#define TCPO_UTO     BIT(5)
 #define TCPO_BAD     BIT(7) /* an illegal length ended option parsing (RFC 9293 MUST-7) */
 
 struct tcp_seg {
@@ -47,7 +48,7 @@ struct tcp_seg {
 	uint16_t sport, dport;
 	uint8_t l3_off; /* of the IP header from the data start */
 	uint8_t family; /* 4 or 6 */
-	uint8_t reserved[2];
+	uint16_t uto;   /* RFC 5482: bit 15 = minutes, else seconds; when TCPO_UTO */
 };
 _Static_assert(sizeof(struct tcp_seg) <= 64, "one cache line");
 
@@ -72,6 +73,7 @@ struct tcp_out {
 	uint16_t wnd;         /* as on the wire */
 	uint16_t urg;         /* urgent pointer field, when TCPF_URG */
 	uint16_t mss_opt;     /* MSS option value, when TCPO_MSS */
+	uint16_t uto;         /* user timeout option value, when TCPO_UTO */
 	uint16_t seg_size;    /* payload per segment when payload_len is larger */
 	uint8_t flags; /* TCPF_*; PSH and FIN belong on the last piece, URG as far as it reaches,
 			  CWR on the first */
@@ -79,15 +81,15 @@ struct tcp_out {
 	uint8_t wscale;
 	uint8_t sack_n;
 	uint8_t ttl, tos;
-	uint8_t profile; /* SYN option order: 0 = Linux (mss, sackOK, TS, nop, wscale) */
-	bool retransmit; /* some of it was sent before */
+	uint8_t syn_order; /* enum hr_syn_order, for a segment with TCPO_MSS */
+	bool retransmit;   /* some of it was sent before */
 	struct tcp_sack sack[4];
 };
 
-/* Bytes of options that hr_tcp_header_write() will write for these opts: a multiple of 4, at
- * most 40. SACK blocks that do not fit (a fourth beside timestamps) are left out, last first: RFC
- * 2018 puts the most recent block first. */
-unsigned hr_tcp_options_len(uint8_t opts, uint8_t sack_n);
+/* Bytes of options that hr_tcp_header_write() will write: a multiple of 4, at most 40. SACK blocks
+ * that do not fit (a fourth beside timestamps) are left out, last first: RFC 2018 puts the most
+ * recent block first. */
+unsigned hr_tcp_options_len(const struct tcp_out *o);
 /* Write header and options (checksum field 0) at p; returns the header length, 20..60. The
  * acknowledgment and urgent fields are 0 without their flag. */
 unsigned hr_tcp_header_write(uint8_t *p, const struct tcp_out *o, uint16_t sport, uint16_t dport);

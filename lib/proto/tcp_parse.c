@@ -15,6 +15,7 @@
 #define OPT_SACK_OK 4
 #define OPT_SACK    5
 #define OPT_TS      8
+#define OPT_UTO     28
 
 /* RFC 7323 2.3 (WS-3): a larger shift count is used as 14. */
 #define WSCALE_MAX 14
@@ -64,6 +65,13 @@ static void take_option(const uint8_t *p, unsigned off, struct tcp_seg *s)
 		s->tsval = hr_load_be32(p + 2);
 		s->tsecr = hr_load_be32(p + 6);
 		s->opts |= TCPO_TS;
+		return;
+	case OPT_UTO:
+		/* RFC 5482 3.1: a timeout of 0 must be ignored. */
+		if (len != 4 || (s->opts & TCPO_UTO) || (hr_load_be16(p + 2) & 0x7fff) == 0)
+			return;
+		s->uto = hr_load_be16(p + 2);
+		s->opts |= TCPO_UTO;
 		return;
 	}
 }

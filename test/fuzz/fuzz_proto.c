@@ -90,6 +90,7 @@ static void check_round_trip(const struct tcp_seg *s)
 		.urg = s->urg,
 		.mss_opt = s->mss,
 		.wscale = s->wscale,
+		.uto = s->uto,
 		.flags = s->flags,
 		.opts = s->opts & ~TCPO_BAD,
 		.sack_n = s->sack_n,
@@ -103,7 +104,7 @@ static void check_round_trip(const struct tcp_seg *s)
 		o.sack[i] = hr_seg_sack(s, i);
 	len = hr_tcp_header_write(buf, &o, s->sport, s->dport);
 	must(len >= 20 && len <= sizeof(buf) && len % 4 == 0);
-	must(len == 20 + hr_tcp_options_len(o.opts, o.sack_n));
+	must(len == 20 + hr_tcp_options_len(&o));
 	packet_make(&p, buf, len, len, 0);
 	must(hr_tcp_parse(&p.seg[0], 0, (uint16_t)len, &again) == DROP_NONE);
 	must(again.payload_len == 0 && again.payload_off == len && !(again.opts & TCPO_BAD));

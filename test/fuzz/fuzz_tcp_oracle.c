@@ -27,7 +27,7 @@ static unsigned mss_of_path(const struct fz *f)
 /* The header that proto/ makes of it, and that it fits (RFC 6691: options are part of the MSS). */
 static void judge_size(const struct fz *f, const struct tcp_out *o)
 {
-	unsigned opts = hr_tcp_options_len(o->opts, o->sack_n);
+	unsigned opts = hr_tcp_options_len(o);
 	uint8_t buf[60];
 
 	must(opts <= 40);
@@ -166,7 +166,7 @@ void fz_judge_out(struct fz *f, const struct tcb *before, uint32_t max_len, cons
 void fz_judge_answer(struct fz *f, const struct tcp_out *o)
 {
 	must((o->flags & (TCPF_SYN | TCPF_RST | TCPF_ACK)) != 0 && o->payload_len == 0);
-	must(o->sack_n == 0 && hr_tcp_options_len(o->opts, 0) <= 40);
+	must(o->sack_n == 0 && hr_tcp_options_len(o) <= 40);
 	if (!(o->flags & TCPF_RST) && f->place != AT_TW)
 		judge_edge(f, o);
 }

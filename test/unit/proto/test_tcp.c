@@ -205,7 +205,7 @@ static void writes(const struct tcp_out *o, const char *hex)
 	pkt_hex(&want, hex);
 	assert_int_equal(hr_tcp_header_write(got, o, 40000, 80), want.n);
 	assert_memory_equal(got, want.b, want.n);
-	assert_int_equal(hr_tcp_options_len(o->opts, o->sack_n), want.n - 20);
+	assert_int_equal(hr_tcp_options_len(o), want.n - 20);
 }
 
 static void headers_as_linux_writes_them(void **state)
@@ -263,6 +263,68 @@ static void headers_as_linux_writes_them(void **state)
 	writes(&o, "9c40 0050 01020304 00000000 5004 0000 0000 0000");
 }
 
+/* The layouts of tcp_addoptions() in FreeBSD's tcp_output.c. */
+static void headers_as_freebsd_writes_them(void **state)
+{
+	struct tcp_out o = {
+		.seq = 0x01020304,
+		.ack = 0x05060708,
+		.tsval = 0x0a0b0c0d,
+		.tsecr = 0x0e0f1011,
+		.wnd = 65535,
+		.mss_opt = 1460,
+		.wscale = 6,
+		.flags = TCPF_SYN,
+		.syn_order = HR_SYN_FREEBSD,
+	};
+
+	o.opts = TCPO_MSS | TCPO_SACK_OK | TCPO_TS | TCPO_WSCALE;
+	writes(&o, "9c40 0050 01020304 00000000 a002 ffff 0000 0000 020405b4 01030306 0402080a "
+		   "0a0b0c0d 0e0f1011");
+	o.opts = TCPO_MSS | TCPO_SACK_OK | TCPO_WSCALE;
+	writes(&o, "9c40 0050 01020304 00000000 8002 ffff 0000 0000 020405b4 01030306 04020000");
+	o.opts = TCPO_MSS | TCPO_TS | TCPO_WSCALE;
+	writes(&o, "9c40 0050 01020304 00000000 a002 ffff 0000 0000 020405b4 01030306 0101080a "
+		   "0a0b0c0d 0e0f1011");
+	o.opts = TCPO_MSS | TCPO_SACK_OK | TCPO_TS;
+	writes(&o, "9c40 0050 01020304 00000000 9002 ffff 0000 0000 020405b4 0402080a 0a0b0c0d "
+		   "0e0f1011");
+	o.opts = TCPO_MSS | TCPO_WSCALE;
+	writes(&o, "9c40 0050 01020304 00000000 7002 ffff 0000 0000 020405b4 01030306");
+	o.opts = TCPO_MSS | TCPO_SACK_OK;
+	writes(&o, "9c40 0050 01020304 00000000 7002 ffff 0000 0000 020405b4 04020000");
+	o.opts = TCPO_MSS;
+	writes(&o, "9c40 0050 01020304 00000000 6002 ffff 0000 0000 020405b4");
+	/* All but the SYN are the same in both. */
+	o.flags = TCPF_ACK;
+	o.opts = TCPO_TS | TCPO_SACK;
+	o.sack_n = 1;
+	o.sack[0] = (struct tcp_sack){0x10, 0x20};
+	writes(&o, "9c40 0050 01020304 05060708 b010 ffff 0000 0000 0101080a 0a0b0c0d 0e0f1011"
+		   "0101050a 00000010 00000020");
+}
+
+/* RFC 5482 3: kind 28, length 4, a bit for minutes and 15 for the value. */
+static void user_timeout_option(void **state)
+{
+	struct tcp_out o = {.wnd = 64240,
+		.mss_opt = 1460,
+		.wscale = 7,
+		.flags = TCPF_SYN,
+		.uto = 0x803c,
+		.opts = TCPO_MSS | TCPO_SACK_OK | TCPO_WSCALE | TCPO_UTO};
+
+	writes(&o, "9c40 0050 00000000 00000000 9002 faf0 0000 0000 020405b4 01010402 01030307 "
+		   "1c04803c");
+	o.syn_order = HR_SYN_FREEBSD;
+	writes(&o, "9c40 0050 00000000 00000000 9002 faf0 0000 0000 020405b4 01030307 04020101 "
+		   "1c04803c");
+	o.flags = TCPF_ACK;
+	o.opts = TCPO_TS | TCPO_UTO;
+	writes(&o, "9c40 0050 00000000 00000000 9010 faf0 0000 0000 0101080a 00000000 00000000 "
+		   "1c04803c");
+}
+
 /* Every combination of options and blocks comes back as it was written. */
 static void round_trip(void **state)
 {
@@ -271,8 +333,8 @@ static void round_trip(void **state)
 
 	print_message("seed %lu\n", (unsigned long)seed);
 	hr_rng_seed(&rng, seed);
-	for (unsigned i = 0; i < 32 * 5 * 256; i++) {
-		unsigned n = i / 32 % 5, len, fit;
+	for (unsigned i = 0; i < 64 * 5 * 256; i++) {
+		unsigned n = i / 64 % 5, len, fit;
 		uint8_t buf[60];
 		struct tcp_seg s;
 		struct tcp_out o = {
@@ -284,8 +346,10 @@ static void round_trip(void **state)
 			.urg = (uint16_t)hr_rng_u64(&rng),
 			.mss_opt = (uint16_t)(1 + hr_rng_below(&rng, 65535)),
 			.wscale = (uint8_t)hr_rng_below(&rng, 15),
-			.flags = (uint8_t)(i / 160),
-			.opts = i % 32,
+			.uto = (uint16_t)(1 + hr_rng_below(&rng, 32767)),
+			.syn_order = (uint8_t)hr_rng_below(&rng, HR_SYN_COUNT),
+			.flags = (uint8_t)(i / 320),
+			.opts = i % 64,
 			.sack_n = (uint8_t)n,
 		};
 
@@ -308,6 +372,7 @@ static void round_trip(void **state)
 		assert_int_equal(s.opts & ~TCPO_SACK, o.opts & ~TCPO_SACK);
 		assert_int_equal(s.mss, o.opts & TCPO_MSS ? o.mss_opt : 0);
 		assert_int_equal(s.wscale, o.opts & TCPO_WSCALE ? o.wscale : 0);
+		assert_int_equal(s.uto, o.opts & TCPO_UTO ? o.uto : 0);
 		assert_int_equal(s.tsval, o.opts & TCPO_TS ? o.tsval : 0);
 		assert_int_equal(s.tsecr, o.opts & TCPO_TS ? o.tsecr : 0);
 		/* All that was asked for, or the header has no room for one block more. */
@@ -377,6 +442,8 @@ int main(void)
 		cmocka_unit_test(every_length),
 		cmocka_unit_test(fast_path_agrees),
 		cmocka_unit_test(headers_as_linux_writes_them),
+		cmocka_unit_test(headers_as_freebsd_writes_them),
+		cmocka_unit_test(user_timeout_option),
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(written_options_are_sound),
 		cmocka_unit_test(lengths_are_checked),
