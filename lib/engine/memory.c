@@ -72,6 +72,7 @@ static int64_t pool_left(struct hr_worker *w)
 	if (!w->pool_checked) {
 		w->pool_checked = true;
 		w->pool_left = (int64_t)rte_mempool_avail_count(w->pool) - watermark(w);
+		w->tcp.memory_low = w->pool_left < 0;
 	}
 	return w->pool_left;
 }

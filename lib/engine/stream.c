@@ -72,6 +72,7 @@ int64_t hr_send(struct hr_worker *w, hr_conn h, const void *data, size_t len)
 	if (room < 0 || len == 0)
 		return room < 0 ? room : 0;
 	left = (uint32_t)RTE_MIN((uint64_t)room, (uint64_t)len);
+	hr_tcp_send_begin(&w->tcp, &c->tcb);
 	n = append(w, c, p, left);
 	p += n;
 	left -= n;
@@ -114,6 +115,7 @@ int64_t hr_send_pull(struct hr_worker *w, hr_conn h, size_t len)
 	if (n < len)
 		c->tcb.flags |= TF_WANT_ROOM;
 	if (n > 0) {
+		hr_tcp_send_begin(&w->tcp, &c->tcb);
 		hr_tcp_send_pull(&w->tcp, &c->tcb, n);
 		hr_conn_dirty(w, c);
 	}

@@ -85,6 +85,7 @@ static void check_sequence(const struct tcb *t)
 		must(seq_le(t->rcv_nxt, t->rcv_adv));
 		must(t->rcv_adv - t->rcv_nxt <= t->rcv_buf + (1u << t->rcv_scale));
 	}
+	must(t->state == TCPS_SYN_SENT || t->rcv_mss >= TCP_MIN_MSS);
 	must(t->snd_mss >= 36 && t->cwnd <= TCP_MAX_CWND + t->snd_mss);
 }
 
@@ -122,6 +123,8 @@ static void check_state(const struct tcp_ctx *c, const struct tcb *t)
 		must(t->timer == TT_RTO || t->timer == TT_TLP || t->timer == TT_REO);
 	if (t->ca_state != CA_OPEN)
 		must(t->ext != 0);
+	if (t->ext != 0 && tcb_ext(c, t)->drs_live)
+		must(tcb_ext(c, t)->drs_bytes != 0);
 }
 
 void hr_tcb_check(const struct tcp_ctx *c, const struct tcb *t)

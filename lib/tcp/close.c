@@ -14,6 +14,7 @@ void hr_tcp_connect(struct tcp_ctx *c, struct tcb *t, const struct tcp_path *pat
 	t->snd_nxt = t->iss;
 	t->snd_end = t->iss + 1;
 	t->snd_mss = hr_params_mss(p, v6, path->mtu);
+	t->rcv_buf = hr_params_window(p, t->snd_mss);
 	t->peer_mss = v6 ? TCP_DEFAULT_MSS6 : TCP_DEFAULT_MSS4;
 	t->cwnd = t->snd_mss;
 	tcb_enter(t, TCPS_SYN_SENT);

@@ -71,6 +71,8 @@ uint32_t hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k, const stru
 
 /* params.c */
 uint8_t hr_params_wscale(const struct hr_tcp_params *p);
+/* The receive window at first, when segments of mss bytes are expected. */
+uint32_t hr_params_window(const struct hr_tcp_params *p, uint32_t mss);
 uint16_t hr_params_mss(const struct hr_tcp_params *p, bool v6, uint16_t mtu);
 
 /* ranges.c */
@@ -132,6 +134,8 @@ void hr_timer_rearm(struct tcp_ctx *c, struct tcb *t,
  * flags. Owns m. */
 uint32_t hr_recv_data(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint64_t now_us);
 void hr_recv_free(struct tcp_ctx *c, struct tcb *t);
+/* The peer did not hear our ACKs, or begins anew: the next segments are acknowledged at once. */
+void hr_recv_quickack(struct tcp_ctx *c, struct tcb *t);
 uint32_t hr_recv_fin_check(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 void hr_recv_urgent(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint32_t *events);
 
@@ -145,6 +149,13 @@ void hr_reasm_free(struct tcp_ctx *c, struct tcb_ext *x);
 void hr_sack_update(struct tcb_ext *x, uint32_t left, uint32_t right);
 void hr_sack_advance(struct tcb_ext *x, uint32_t rcv_nxt);
 
+/* autotune.c */
+#define BULK_SEGMENTS 15u /* full segments of a connection that is not about a short answer */
+void hr_autotune_start(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+/* In-order data arrived, and the application read; only while ext->drs_live. */
+void hr_autotune_rtt(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us);
+void hr_autotune_read(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+
 /* window.c */
 /* The window field for a segment, and the new right edge. */
 uint16_t hr_window_field(const struct tcp_ctx *c, struct tcb *t, bool syn);
@@ -154,6 +165,8 @@ bool hr_window_update_due(const struct tcb *t);
 /* sendq.c */
 /* Most bytes queued or unacknowledged. */
 uint32_t hr_send_limit(const struct tcp_ctx *c, const struct tcb *t);
+/* Bytes up to which [seq, seq + len) may leave as one burst; true when its last one has PSH. */
+bool hr_sendq_burst(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t *len);
 void hr_sendq_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
 void hr_sendq_free(struct tcp_ctx *c, struct tcb *t);
 

@@ -212,6 +212,7 @@ uint32_t hr_tcp_expire(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	if ((t->flags & TF_ACK_DELAY) && tcp_expand(now_us, t->delack_at) <= now_us) {
 		t->flags &= ~TF_ACK_DELAY;
 		t->flags |= TF_ACK_SOON;
+		t->flags &= ~TF_PINGPONG; /* it did not answer in time */
 		hr_count(c->m, HR_C_delayed_acks);
 		events |= TCP_EV_OUTPUT;
 	}

@@ -20,6 +20,15 @@ static void heard(struct tcb *t, uint64_t now_us)
 		t->last_rcv_ms = tcp_ms(now_us);
 }
 
+/* The peer was silent for longer than its window can explain: it begins with slow start again. */
+static void after_idle(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	if ((uint64_t)(tcp_ms(now_us) - t->last_rcv_ms) * 1000 <= t->rto_us)
+		return;
+	t->quickack = tcp_params(c, t)->quickack_segments;
+	t->rcv_full = 0;
+}
+
 /* RFC 7323 5.3 R1 to R3: before step 1; a RST is exempt. */
 static bool step_timestamp(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	uint64_t now_us, uint32_t *events)
@@ -74,13 +83,16 @@ static bool step_sequence(
 	if (len != 0 && seq_le(end, t->rcv_nxt)) {
 		/* A retransmission: the ACK was lost. RFC 2883 4.1: say so. */
 		struct tcb_ext *x =
-			(t->flags & TF_SACK) && s->payload_len != 0 ? hr_ext_get(c, t) : NULL;
+			(t->flags & TF_SACK) && tcp_params(c, t)->dsack && s->payload_len != 0
+				? hr_ext_get(c, t)
+				: NULL;
 
 		if (x != NULL) {
 			x->dsack = (struct tcp_sack_block){s->seq, s->seq + s->payload_len};
 			t->flags |= TF_DSACK;
 		}
 		t->flags |= TF_ACK_NOW;
+		hr_recv_quickack(c, t);
 		heard(t, now_us);
 		return refuse(events, DROP_tcp_old);
 	}
@@ -314,6 +326,8 @@ static void synchronised_input(
 	/* Step 3, security and precedence, is obsolete. */
 	if (!step_syn(c, t, s, now_us, events))
 		return;
+	if (s->payload_len != 0)
+		after_idle(c, t, now_us);
 	heard(t, now_us);
 	t->keep_probes = 0;
 	if (!step_ack(c, t, s, now_us, events))

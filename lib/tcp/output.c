@@ -79,6 +79,7 @@ static void out_syn(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tc
 
 	o->seq = t->iss;
 	o->flags = TCPF_SYN;
+	o->syn_order = p->syn_order;
 	fill(c, t, o, now_us);
 	o->opts = TCPO_MSS;
 	/* snd_mss has lost what the timestamps took (RFC 6691), and what the peer cannot take:
@@ -114,6 +115,8 @@ static void out_payload(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t
 
 	o->seq = seq;
 	o->payload_len = len;
+	if (len != 0 && t->rcv_nxt != t->last_ack_sent)
+		t->flags |= TF_PINGPONG;
 	if (len != 0 && seq + len == t->snd_end)
 		o->flags |= TCPF_PSH; /* MUST-61 */
 	if (is_fin)
@@ -253,6 +256,7 @@ static bool push_new(
 	struct tcp_ctx *c, struct tcb *t, uint32_t len, uint64_t now_us, struct tcp_out *o)
 {
 	uint32_t seq = t->snd_nxt;
+	bool push = t->ext != 0 && hr_sendq_burst(c, t, seq, &len);
 	bool is_fin = (t->flags & (TF_FIN_QUEUED | TF_FIN_SENT)) == TF_FIN_QUEUED &&
 		      seq + len == t->snd_end && usable_window(t) > len;
 
@@ -267,6 +271,8 @@ static bool push_new(
 	t->snd_nxt = seq + len + is_fin;
 	if (is_fin)
 		t->flags |= TF_FIN_SENT;
+	if (push)
+		o->flags |= TCPF_PSH;
 	out_payload(c, t, seq, len, is_fin, now_us, o);
 	hr_count_n(c->m, HR_C_bytes_out, len);
 	hr_timer_sent(c, t, now_us);

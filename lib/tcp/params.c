@@ -124,6 +124,19 @@ uint8_t hr_params_wscale(const struct hr_tcp_params *p)
 	return shift;
 }
 
+/*
+ * A Linux host offers whole segments as far as a SYN's 16 bits can tell it: 64240 for 64 KB and an
+ * MSS of 1460. Of a few segments only, none is given away for that.
+ */
+uint32_t hr_params_window(const struct hr_tcp_params *p, uint32_t mss)
+{
+	uint32_t whole = p->rcv_buf_bytes - p->rcv_buf_bytes % mss;
+
+	return p->syn_order == HR_SYN_LINUX && whole <= UINT16_MAX && whole / mss >= 16
+		       ? whole
+		       : p->rcv_buf_bytes;
+}
+
 /* The MSS we announce and never exceed: MTU less the fixed headers (RFC 9293 MUST-67). */
 uint16_t hr_params_mss(const struct hr_tcp_params *p, bool v6, uint16_t mtu)
 {

@@ -97,6 +97,7 @@ static uint32_t fin(struct tcp_ctx *c, struct tcb *t)
 		hr_reasm_free(c, x);
 		x->n_sacks = 0;
 		x->has_ooo_fin = false;
+		x->drs_live = false;
 	}
 	t->rcv_nxt++;
 	t->flags |= TF_FIN_RCVD | TF_ACK_SOON;
@@ -129,14 +130,45 @@ uint32_t hr_recv_fin_check(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	return fin(c, t);
 }
 
-/* RFC 9293 3.8.6.3: at the latest for the second full-sized segment, whatever pieces the bytes came
- * in. */
+void hr_recv_quickack(struct tcp_ctx *c, struct tcb *t)
+{
+	t->quickack = tcp_params(c, t)->quickack_segments;
+	t->flags &= ~TF_PINGPONG;
+}
+
+/*
+ * The peer's segment size, which is its own choice and may change with its path (RFC 1122 4.2.3.2
+ * counts full-sized segments): the largest seen; less when two in a row have the same smaller
+ * length although they do not end anything.
+ */
+static void measure(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
+{
+	uint32_t len = hr_min(s->payload_len, (uint32_t)UINT16_MAX);
+
+	if (len >= t->rcv_mss) {
+		t->rcv_mss = (uint16_t)len;
+		if (t->rcv_full < BULK_SEGMENTS && ++t->rcv_full == BULK_SEGMENTS)
+			hr_autotune_start(c, t, now_us);
+	} else if (!(s->flags & (TCPF_PSH | TCPF_FIN | TCPF_URG))) {
+		if (t->rcv_odd == (len & 15) && len >= TCP_MIN_MSS)
+			t->rcv_mss = (uint16_t)len;
+		t->rcv_odd = len & 15;
+	}
+}
+
+/*
+ * RFC 9293 3.8.6.3, RFC 5681 4.2: when more than one full segment (any, with
+ * ack_every = 1) waits for an ACK, whatever pieces the bytes came in. At once, too, while the
+ * peer's slow start needs each ACK; but where the application answers, its answer carries the ACK.
+ */
 static void ack_in_order(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
 	const struct hr_tcp_params *p = tcp_params(c, t);
+	bool quick = t->quickack != 0 && !(t->flags & TF_PINGPONG);
 
-	if (t->rcv_nxt - t->last_ack_sent >= (uint32_t)p->ack_every * t->snd_mss ||
-		p->delack_us == 0) {
+	t->quickack -= quick;
+	if (quick || p->delack_us == 0 ||
+		t->rcv_nxt - t->last_ack_sent > (p->ack_every - 1u) * t->rcv_mss) {
 		t->flags |= TF_ACK_SOON;
 	} else if (!(t->flags & TF_ACK_DELAY)) {
 		t->flags |= TF_ACK_DELAY;
@@ -160,6 +192,8 @@ static uint32_t in_order(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, ui
 		t->flags |= TF_ACK_NOW;
 	else
 		ack_in_order(c, t, now_us);
+	if (x != NULL && x->drs_live)
+		hr_autotune_rtt(c, t, s, now_us);
 	return TCP_EV_DATA;
 }
 
@@ -175,7 +209,8 @@ static void note_duplicate(struct tcp_ctx *c, struct tcb *t, uint32_t left, uint
 	struct tcb_ext *x;
 
 	t->flags |= TF_ACK_NOW;
-	if (!(t->flags & TF_SACK) || left == right)
+	hr_recv_quickack(c, t);
+	if (!(t->flags & TF_SACK) || !tcp_params(c, t)->dsack || left == right)
 		return;
 	x = hr_ext_get(c, t);
 	if (x == NULL)
@@ -211,6 +246,8 @@ uint32_t hr_recv_data(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint6
 	uint32_t events = 0, fin_seq;
 	bool is_fin;
 
+	if (s->payload_len != 0)
+		measure(c, t, s, now_us);
 	trim_to_window(c, t, s);
 	is_fin = (s->flags & TCPF_FIN) != 0;
 	fin_seq = s->seq + s->payload_len;
@@ -281,10 +318,8 @@ bool hr_tcp_unread(const struct tcp_ctx *c, const struct tcb *t, struct rte_mbuf
 	return true;
 }
 
-void hr_tcp_consume(struct tcp_ctx *c, struct tcb *t, uint32_t n, uint64_t now_us)
+static void read_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t n)
 {
-	struct tcb_ext *x = tcb_ext(c, t);
-
 	must(n <= t->rcv_held);
 	t->rcv_held -= n;
 	while (n != 0) {
@@ -304,11 +339,26 @@ void hr_tcp_consume(struct tcp_ctx *c, struct tcb *t, uint32_t n, uint64_t now_u
 			mark(c, t->rcvq)->next = k->next;
 		rte_pktmbuf_free(m);
 	}
+}
+
+void hr_tcp_consume(struct tcp_ctx *c, struct tcb *t, uint32_t n, uint64_t now_us)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+
+	read_bytes(c, t, n);
 	if (x != NULL && x->urg_pending && seq_ge(t->rcv_nxt - t->rcv_held, x->rcv_up)) {
 		x->urg_pending = false;
 		hr_ext_put(c, t);
+		x = tcb_ext(c, t);
 	}
-	if (tcb_in(t, TCPS_RECEIVING) && hr_window_update_due(t))
+	if (!tcb_in(t, TCPS_RECEIVING))
+		return;
+	if (x != NULL && x->drs_live) {
+		hr_autotune_read(c, t, now_us);
+		if (!x->drs_live)
+			hr_ext_put(c, t);
+	}
+	if (hr_window_update_due(t))
 		t->flags |= TF_ACK_SOON;
 }
 
@@ -319,6 +369,5 @@ bool hr_tcp_at_eof(const struct tcb *t)
 
 void hr_recv_free(struct tcp_ctx *c, struct tcb *t)
 {
-	if (t->rcv_held != 0)
-		hr_tcp_consume(c, t, t->rcv_held, 0);
+	read_bytes(c, t, t->rcv_held);
 }

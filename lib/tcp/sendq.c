@@ -20,6 +20,38 @@ uint32_t hr_send_limit(const struct tcp_ctx *c, const struct tcb *t)
 	return hr_max(p->snd_buf_bytes, hr_min(2 * t->cwnd, p->snd_buf_max_bytes));
 }
 
+void hr_tcp_send_begin(struct tcp_ctx *c, struct tcb *t)
+{
+	struct tcb_ext *x;
+
+	if (likely(t->snd_nxt == t->snd_end) || tcp_params(c, t)->psh != HR_PSH_BURST ||
+		!tcb_in(t, BIT(TCPS_ESTABLISHED) | BIT(TCPS_CLOSE_WAIT)))
+		return;
+	x = hr_ext_get(c, t);
+	/* It is only a hint: without room the burst goes on into the next one. */
+	if (x == NULL || x->n_push == TCB_MAX_PUSH ||
+		(x->n_push != 0 && x->push[x->n_push - 1] == t->snd_end))
+		return;
+	x->push[x->n_push++] = t->snd_end;
+}
+
+bool hr_sendq_burst(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t *len)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+	unsigned gone = 0;
+	uint32_t mss = t->snd_mss;
+
+	if (x == NULL || x->n_push == 0 || seq_gt(x->push[0], seq + *len))
+		return false;
+	/* The segment in which a burst ends is the last of the descriptor, and a whole one. */
+	*len = hr_min(*len, (x->push[0] - seq + mss - 1) / mss * mss);
+	while (gone < x->n_push && seq_le(x->push[gone], seq + *len))
+		gone++;
+	x->n_push = (uint8_t)(x->n_push - gone);
+	memmove(x->push, x->push + gone, x->n_push * sizeof(x->push[0]));
+	return true;
+}
+
 int64_t hr_tcp_send_room(const struct tcp_ctx *c, const struct tcb *t)
 {
 	uint32_t used = t->snd_end - t->snd_una;

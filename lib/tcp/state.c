@@ -58,6 +58,7 @@ void hr_tcb_init(struct tcp_ctx *c, struct tcb *t, uint16_t params, uint64_t now
 	t->key = key;
 	t->params = params;
 	t->rcv_buf = p->rcv_buf_bytes;
+	t->rcv_mss = TCP_DEFAULT_MSS4; /* until a segment tells more */
 	t->rcv_scale = hr_params_wscale(p);
 	t->ts_off = hr_tcp_ts_offset(c, &key);
 	t->ssthresh = TCP_MAX_CWND;
@@ -102,6 +103,7 @@ void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	if (t->flags & TF_TIMED_SYN)
 		t->rto_us = hr_max(t->rto_us, TCP_RTO_SYN_LOST_US);
 	t->backoff = 0;
+	t->quickack = tcp_params(c, t)->quickack_segments;
 	t->last_rcv_ms = tcp_ms(now_us);
 	hr_cwnd_init(c, t);
 }
@@ -133,8 +135,9 @@ void hr_ext_put(struct tcp_ctx *c, struct tcb *t)
 
 	if (x == NULL || x->ooo != NULL || x->n_sacks != 0 || x->has_ooo_fin || x->urg_pending ||
 		x->sacked_bytes != 0 || x->lost_bytes != 0 || x->tlp_out || x->cc_live ||
-		t->ca_state != CA_OPEN || seq_lt(t->snd_una, x->retx_high) ||
-		(t->flags & (TF_DSACK | TF_URG_SND)) || t->timer == TT_REO)
+		x->drs_live || x->n_push != 0 || t->ca_state != CA_OPEN ||
+		seq_lt(t->snd_una, x->retx_high) || (t->flags & (TF_DSACK | TF_URG_SND)) ||
+		t->timer == TT_REO)
 		return;
 	hr_slab_free(c->exts, x);
 	t->ext = 0;

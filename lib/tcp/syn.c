@@ -63,6 +63,16 @@ enum hr_drop hr_syn_open(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_f
 	return DROP_NONE;
 }
 
+/* RFC 7323 2.2: in a SYN never more than 16 bits can tell. Timestamps take room of each segment. */
+static uint32_t syn_window(
+	const struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_path *path)
+{
+	const struct hr_tcp_params *p = &c->params[path->params];
+	uint32_t mss = hr_params_mss(p, hr_key_is6(&e->key), path->mtu);
+
+	return hr_params_window(p, mss - (e->ts ? TCP_TS_OPT_BYTES : 0));
+}
+
 void hr_syn_ack(struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_path *path,
 	uint64_t now_us, struct tcp_out *o)
 {
@@ -72,7 +82,8 @@ void hr_syn_ack(struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_pat
 	o->flags = TCPF_SYN | TCPF_ACK;
 	o->seq = e->iss;
 	o->ack = e->irs + 1;
-	o->wnd = (uint16_t)hr_min(p->rcv_buf_bytes, (uint32_t)UINT16_MAX);
+	o->wnd = (uint16_t)hr_min(syn_window(c, e, path), (uint32_t)UINT16_MAX);
+	o->syn_order = p->syn_order;
 	o->opts = TCPO_MSS;
 	o->mss_opt = hr_params_mss(p, hr_key_is6(&e->key), path->mtu);
 	o->ttl = p->ttl;
@@ -115,7 +126,7 @@ enum tcp_syn_verdict hr_syn_input(struct tcp_ctx *c, struct tcp_syn *e, const st
 	const struct tcp_seg *s, uint64_t now_us, struct tcp_out *o, enum hr_drop *drop)
 {
 	uint32_t nxt = e->irs + 1;
-	uint32_t wnd = hr_min(c->params[path->params].rcv_buf_bytes, (uint32_t)UINT16_MAX);
+	uint32_t wnd = hr_min(syn_window(c, e, path), (uint32_t)UINT16_MAX);
 
 	*drop = DROP_NONE;
 	if ((s->flags & (TCPF_SYN | TCPF_ACK | TCPF_RST)) == TCPF_SYN && s->seq == e->irs) {
@@ -174,6 +185,7 @@ void hr_tcp_accept(struct tcp_ctx *c, struct tcb *t, const struct tcp_syn *e,
 	t->snd_nxt = e->iss + 1;
 	t->snd_end = t->snd_nxt;
 	t->rcv_nxt = e->irs + 1;
+	t->rcv_buf = syn_window(c, e, path);
 	t->rcv_adv = t->rcv_nxt + hr_min(t->rcv_buf, (uint32_t)UINT16_MAX);
 	t->last_ack_sent = t->rcv_nxt;
 	t->ts_recent = e->tsval;

@@ -68,6 +68,8 @@ enum tcp_state {
 #define TF_CWND_FULL                                                                               \
 	BIT(30)       /* the last burst ended for want of cwnd, or used most of it: cwnd may grow */
 #define TF_CE BIT(27) /* the last data had CE: DCTCP.CE (RFC 8257 3.2) */
+#define TF_PINGPONG                                                                                \
+	BIT(31) /* the application answers what it receives: its answer can carry the ACK */
 
 enum tcp_timer { TT_NONE, TT_RTO, TT_TLP, TT_REO, TT_PERSIST };
 
@@ -151,9 +153,10 @@ struct tcb {
 	uint32_t delack_at;              /* low 32 bits, when TF_ACK_DELAY */
 	uint32_t last_rcv_ms;            /* when the peer was last heard: keep-alive, linger */
 	uint32_t min_rtt_us;             /* UINT32_MAX = unknown */
-	uint16_t rcv_mss; /* the peer's segment size, as observed: what ack_every counts */
-	uint8_t quickack; /* segments still to be acknowledged at once */
-	uint8_t spare2;
+	uint16_t rcv_mss;      /* the peer's segment size, as observed: what ack_every counts */
+	uint8_t quickack;      /* segments still to be acknowledged at once */
+	uint8_t rcv_full : 4;  /* full segments received, up to 15: then this is bulk */
+	uint8_t rcv_odd : 4;   /* low bits of the last length short of rcv_mss */
 	uint16_t snd_wraps;    /* times snd_una went round past iss + 1 */
 	uint8_t keep_probes;   /* unanswered keep-alive probes */
 	uint8_t reason;        /* enum hr_reason, valid when CLOSED */
@@ -162,6 +165,7 @@ struct tcb {
 _Static_assert(sizeof(struct tcb) == 208, "leaves 48 bytes of 256 to the engine");
 
 #define TCB_MAX_SACKS 6
+#define TCB_MAX_PUSH  4
 
 /* HyStart++ (RFC 9406): what the initial slow start learns of the delay. */
 struct tcp_hystart {
@@ -197,12 +201,23 @@ struct tcb_ext {
 	bool urg_pending; /* rcv_up is ahead of what was consumed */
 	uint8_t spare;
 	uint32_t rcv_up; /* urgent pointer: the octet after the urgent data */
+	/* receive window auto-tuning (autotune.c) */
+	bool drs_live;
+	uint8_t drs_flat;    /* rounds in a row that brought no more than the best before */
+	uint8_t n_push;      /* of push[] */
+	uint32_t drs_seq;    /* first byte that was unread when the round began */
+	uint32_t drs_at_us;  /* when that was */
+	uint32_t drs_bytes;  /* the most that was read in a round */
+	uint32_t rcv_rtt_us; /* round trip as the receiver sees it, 0 = unknown */
+	uint32_t rcv_rtt_seq, rcv_rtt_at_us; /* without timestamps: arrives a round trip later */
 	struct tcp_sack_block {
 		uint32_t left, right;
 	} sacks[TCB_MAX_SACKS];      /* most recent first (RFC 2018 4) */
 	struct tcp_sack_block dsack; /* RFC 2883 */
 	/* send side */
 	uint32_t snd_up;
+	uint32_t push[TCB_MAX_PUSH];       /* ends of hr_send() calls with unsent data behind
+					      (HR_PSH_BURST) */
 	uint32_t recover;                  /* snd_nxt when recovery began (RFC 6582, 8985) */
 	uint32_t sacked_bytes, lost_bytes; /* of the ranges: pipe = flight - sacked - lost */
 	uint32_t retx_high;                /* no range at or above it was retransmitted */

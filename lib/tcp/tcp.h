@@ -55,6 +55,7 @@ struct tcp_ctx {
 	uint32_t cookies_since_ms; /* when a cookie was last sent: cookies are only accepted for a
 				      while after */
 	bool cookies_sent;
+	bool memory_low; /* packet memory is short: receive buffers do not grow */
 };
 
 /* --- life of a tcb
@@ -222,6 +223,8 @@ uint32_t hr_tcp_icmp(struct tcp_ctx *c, struct tcb *t, uint8_t family, uint8_t t
  * ------------------------------------------------------------------------------------------------
  */
 
+/* A call that queues bytes begins: what was queued before ends a burst (HR_PSH_BURST). */
+void hr_tcp_send_begin(struct tcp_ctx *c, struct tcb *t);
 /* Room in the send buffer, bytes; negative errno: -ENOTCONN before ESTABLISHED, -EPIPE after close.
  */
 int64_t hr_tcp_send_room(const struct tcp_ctx *c, const struct tcb *t);

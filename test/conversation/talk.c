@@ -455,6 +455,7 @@ uint32_t talk_send(struct talk *v, uint32_t n)
 	if (take < n)
 		t->flags |= TF_WANT_ROOM;
 	talk_print(v, "    app sends %u, %u taken", n, take);
+	hr_tcp_send_begin(&v->ctx, t);
 	if (v->pull_only && take > 0) {
 		hr_tcp_send_pull(&v->ctx, t, take);
 		v->wrote += take;

@@ -20,9 +20,9 @@ static void data_is_delivered(struct talk *v)
 static void delayed_ack(struct talk *v)
 {
 	given_established(v);
-	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 100);
+	hears(v, .flags = ACK | PSH, .seq = 1, .ack = 1, .len = 100);
 	quiet_for(v, v->params.delack_us / 2);
-	hears(v, .flags = ACK, .seq = 101, .ack = 1, .len = 100);
+	hears(v, .flags = ACK | PSH, .seq = 101, .ack = 1, .len = 100);
 	says_after(v, v->params.delack_us - v->params.delack_us / 2, .flags = ACK, .seq = 1,
 		.ack = 201);
 	quiet_for(v, SEC(10));

@@ -66,8 +66,8 @@ static void options(void **state)
 		{"080a0102 03040506 07080000", TCPO_TS, 0, 0, 0x01020304, 0x05060708, 0},
 		/* MUST-6: unknown options are skipped by their length, also one of length 2. */
 		{"fd040000 1e020204 05b40000", TCPO_MSS, 1460, 0, 0, 0, 0},
-		/* User timeout (28): not ours unless asked for. */
-		{"1c040123 020405b4", TCPO_MSS, 1460, 0, 0, 0, 0},
+		/* User timeout (28). */
+		{"1c040123 020405b4", TCPO_MSS | TCPO_UTO, 1460, 0, 0, 0, 0},
 		/* MUST-7: length 0, length 1, past the header, and no length at all. */
 		{"fd000000 020405b4", TCPO_BAD, 0, 0, 0, 0, 0},
 		{"020405b4 08010000", TCPO_MSS | TCPO_BAD, 1460, 0, 0, 0, 0},
