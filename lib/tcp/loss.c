@@ -222,7 +222,7 @@ void hr_loss_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		t->backoff++;
 	if (x == NULL) {
 		/* No memory for recovery: only the oldest data, again and again, until there is. */
-		head->flags |= TR_LOST;
+		hr_range_mark(tcb_ext(c, t), head, TR_LOST, 0); /* cc may have got some */
 		return;
 	}
 	x->tlp_out = false;
