@@ -407,22 +407,29 @@ struct hr_port_setup {
 	uint64_t (*clock)(void *arg); /**< microseconds */
 	void *clock_arg;              /**< passed to clock */
 	uint64_t seed;                /**< for whatever the port decides by chance */
+	bool promiscuous;             /**< take frames for every station, not only for ours */
 	int numa_node;                /**< -1 = any */
 };
 
 /** Counters of a port; all since start. */
 struct hr_port_stats {
-	uint64_t rx_packets;       /**< handed to the caller of rx */
-	uint64_t rx_bytes;         /**< the same in bytes */
-	uint64_t tx_packets;       /**< taken by tx */
-	uint64_t tx_bytes;         /**< the same in bytes */
-	uint64_t rx_missed;        /**< lost before we could take them: ring full */
-	uint64_t rx_nombuf;        /**< lost because the pool was empty */
-	uint64_t tx_full;          /**< packets that tx did not take at once */
-	uint64_t impaired_loss;    /**< drivers/impair: dropped on purpose */
-	uint64_t impaired_dup;     /**< sent twice */
-	uint64_t impaired_reorder; /**< held back */
-	uint64_t impaired_corrupt; /**< bits flipped */
+	uint64_t rx_packets;               /**< handed to the caller of rx */
+	uint64_t rx_bytes;                 /**< the same in bytes */
+	uint64_t tx_packets;               /**< taken by tx */
+	uint64_t tx_bytes;                 /**< the same in bytes */
+	uint64_t rx_missed;                /**< lost before we could take them: ring full */
+	uint64_t rx_nombuf;                /**< lost because the pool was empty */
+	uint64_t tx_full;                  /**< packets that tx did not take at once */
+	uint64_t impaired_loss;            /**< drivers/impair: dropped on purpose */
+	uint64_t impaired_dup;             /**< sent twice */
+	uint64_t impaired_reorder;         /**< held back, or let past the delay */
+	uint64_t impaired_corrupt;         /**< bits flipped */
+	uint64_t impaired_queue_drop;      /**< the queue in front of `rate` was full */
+	uint64_t impaired_mark;            /**< Congestion Experienced was set (RFC 3168) */
+	uint64_t impaired_late;            /**< left more than 100 us after their time */
+	uint64_t impaired_late_max_us;     /**< the latest of them */
+	uint64_t impaired_queue_bytes;     /**< waiting for `rate` when last looked at */
+	uint64_t impaired_queue_max_bytes; /**< the most that ever waited */
 };
 
 /**
@@ -461,6 +468,28 @@ HR_API int hr_port_create(const struct hr_port_ops *ops, void *priv, struct hr_p
 HR_API int hr_port_caps(struct hr_port *port, struct hr_port_caps *caps);
 /** Counters of the port. -ENOTSUP when it keeps none. */
 HR_API int hr_port_stats(struct hr_port *port, struct hr_port_stats *s);
+/**
+ * Set up and start, once per port. This and the calls below are for programs that move raw Ethernet
+ * frames themselves, as a bridge does; a port that an engine has taken is the engine's. A negative
+ * errno with a sentence in @p err.
+ */
+HR_API int hr_port_start(
+	struct hr_port *port, const struct hr_port_setup *setup, char *err, size_t errlen);
+/** Up to @p n received frames into @p m, which the caller then owns; never blocks. By one thread
+ * per queue, as hr_port_tx(). */
+HR_API uint16_t hr_port_rx(struct hr_port *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+/** Send up to @p n frames; the port owns those it took, the rest stays the caller's. Returns how
+ * many were taken. A frame must be of one mbuf of `setup.pools` size where the device cannot chain.
+ */
+HR_API uint16_t hr_port_tx(struct hr_port *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+/** End of a turn: what may leave leaves. Call it after the last hr_port_tx() of a turn, and when
+ * hr_port_deadline() has come. */
+HR_API void hr_port_flush(struct hr_port *port, uint16_t queue);
+/** When hr_port_rx() or hr_port_flush() should be called next because of something the port holds;
+ * HR_NEVER when only arrivals count. */
+HR_API uint64_t hr_port_deadline(struct hr_port *port, uint16_t queue);
+/** Is there a link? */
+HR_API bool hr_port_link_up(struct hr_port *port);
 /** Change the RSS redirection table of a running port. -ENOTSUP, -EINVAL. */
 HR_API int hr_port_set_reta(struct hr_port *port, const uint16_t *reta, uint16_t n);
 /** Close a port that no engine has taken. NULL is allowed. */

@@ -261,6 +261,8 @@ static int ethdev_start(void *port, const struct hr_port_setup *setup, char *err
 			strerror(-rc));
 	e->started = true;
 	e->queues = setup->queues;
+	if (setup->promiscuous)
+		(void)rte_eth_promiscuous_enable(e->id);
 	accept_multicast(e);
 	for (unsigned ms = 0; ms < LINK_WAIT_MS && !ethdev_link_up(e); ms += 10)
 		rte_delay_us_sleep(10000);

@@ -196,6 +196,37 @@ int hr_port_stats(struct hr_port *port, struct hr_port_stats *s)
 	return port->ops->stats != NULL ? port->ops->stats(port->priv, s) : -ENOTSUP;
 }
 
+int hr_port_start(struct hr_port *port, const struct hr_port_setup *setup, char *err, size_t errlen)
+{
+	return port->ops->start(port->priv, setup, err, errlen);
+}
+
+uint16_t hr_port_rx(struct hr_port *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	return port->ops->rx(port->priv, queue, m, n);
+}
+
+uint16_t hr_port_tx(struct hr_port *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	return port->ops->tx(port->priv, queue, m, n);
+}
+
+void hr_port_flush(struct hr_port *port, uint16_t queue)
+{
+	if (port->ops->flush != NULL)
+		port->ops->flush(port->priv, queue);
+}
+
+uint64_t hr_port_deadline(struct hr_port *port, uint16_t queue)
+{
+	return port->ops->deadline != NULL ? port->ops->deadline(port->priv, queue) : HR_NEVER;
+}
+
+bool hr_port_link_up(struct hr_port *port)
+{
+	return port->ops->link_up == NULL || port->ops->link_up(port->priv);
+}
+
 int hr_port_set_reta(struct hr_port *port, const uint16_t *reta, uint16_t n)
 {
 	return port->ops->set_reta != NULL ? port->ops->set_reta(port->priv, reta, n) : -ENOTSUP;
