@@ -36,7 +36,7 @@ static void pump_tx(struct impair *p, uint16_t queue, uint64_t now_us)
 	do {
 		n = hr_impair_lane_peek(l, now_us, m, BURST);
 		taken = n > 0 ? p->inner->ops->tx(p->inner->priv, queue, m, n) : 0;
-		hr_impair_lane_pop(l, taken);
+		hr_impair_lane_pop(l, now_us, taken);
 	} while (taken == BURST);
 }
 
@@ -51,7 +51,7 @@ static uint16_t impair_tx(void *port, uint16_t queue, struct rte_mbuf **m, uint1
 		return p->inner->ops->tx(p->inner->priv, queue, m, n);
 	l = lane_of(p, queue, IMPAIR_TX);
 	now_us = p->clock(p->clock_arg);
-	for (; i < n && hr_impair_lane_room(l); i++)
+	for (; i < n && hr_impair_lane_room(l, 1); i++)
 		hr_impair_lane_put(l, m[i], now_us);
 	pump_tx(p, queue, now_us);
 	return i;
@@ -72,15 +72,11 @@ static uint16_t impair_rx(void *port, uint16_t queue, struct rte_mbuf **m, uint1
 		return p->inner->ops->rx(p->inner->priv, queue, m, n);
 
 	l = lane_of(p, queue, IMPAIR_RX);
-	for (uint16_t taken = 0; taken < n && hr_impair_lane_room(l);) {
+	for (uint16_t taken = 0; taken < n && hr_impair_lane_room(l, BURST);) {
 		struct rte_mbuf *in[BURST];
 		uint16_t want = RTE_MIN((uint16_t)(n - taken), (uint16_t)BURST);
-		uint32_t room = IMPAIR_LINE_MAX - (l->head - l->tail) - IMPAIR_PARKED_MAX;
-		uint16_t got;
+		uint16_t got = p->inner->ops->rx(p->inner->priv, queue, in, want);
 
-		/* Each may become two. */
-		want = (uint16_t)RTE_MIN((uint32_t)want, room / 2);
-		got = p->inner->ops->rx(p->inner->priv, queue, in, want);
 		for (uint16_t i = 0; i < got; i++)
 			hr_impair_lane_put(l, in[i], now_us);
 		taken += got;
@@ -89,7 +85,7 @@ static uint16_t impair_rx(void *port, uint16_t queue, struct rte_mbuf **m, uint1
 	}
 	uint16_t out = hr_impair_lane_peek(l, now_us, m, n);
 
-	hr_impair_lane_pop(l, out);
+	hr_impair_lane_pop(l, now_us, out);
 	return out;
 }
 
@@ -162,10 +158,8 @@ static int impair_start(void *port, const struct hr_port_setup *setup, char *err
 
 		/* Lanes draw from streams of their own: packets of one queue do not change the fate
 		 * of another's. */
-		if (hr_impair_lane_init(l, cfg, setup->pools[i / IMPAIR_DIRS],
-			    seed * 0x9e3779b97f4a7c15 + i) < 0)
-			return hr_error(err, errlen, -ENOMEM,
-				"impair(...): no memory for %u queues", setup->queues);
+		hr_impair_lane_init(
+			l, cfg, setup->pools[i / IMPAIR_DIRS], seed * 0x9e3779b97f4a7c15 + i);
 		l->rules = i % IMPAIR_DIRS == IMPAIR_TX ? p->cfg.rule : NULL;
 	}
 	return p->inner->ops->start(p->inner->priv, setup, err, errlen);
@@ -176,6 +170,11 @@ static int impair_set_reta(void *port, const uint16_t *reta, uint16_t n)
 	return hr_port_set_reta(((struct impair *)port)->inner, reta, n);
 }
 
+static uint64_t read_counter(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 static int impair_stats(void *port, struct hr_port_stats *s)
 {
 	const struct impair *p = port;
@@ -184,11 +183,18 @@ static int impair_stats(void *port, struct hr_port_stats *s)
 		p->inner->ops->stats(p->inner->priv, s);
 	for (unsigned i = 0; p->lanes != NULL && i < (unsigned)p->queues * IMPAIR_DIRS; i++) {
 		const struct impair_counts *c = &p->lanes[i].count;
+		uint64_t late_max_us = read_counter(&c->late_max_us);
 
-		s->impaired_loss += __atomic_load_n(&c->loss, __ATOMIC_RELAXED);
-		s->impaired_dup += __atomic_load_n(&c->dup, __ATOMIC_RELAXED);
-		s->impaired_reorder += __atomic_load_n(&c->reorder, __ATOMIC_RELAXED);
-		s->impaired_corrupt += __atomic_load_n(&c->corrupt, __ATOMIC_RELAXED);
+		s->impaired_loss += read_counter(&c->loss);
+		s->impaired_dup += read_counter(&c->dup);
+		s->impaired_reorder += read_counter(&c->reorder) + read_counter(&c->jump);
+		s->impaired_corrupt += read_counter(&c->corrupt);
+		s->impaired_queue_drop += read_counter(&c->queue_drop);
+		s->impaired_mark += read_counter(&c->mark);
+		s->impaired_late += read_counter(&c->late);
+		s->impaired_late_max_us = RTE_MAX(s->impaired_late_max_us, late_max_us);
+		s->impaired_queue_bytes += read_counter(&c->queue_bytes);
+		s->impaired_queue_max_bytes += read_counter(&c->queue_max_bytes);
 	}
 	return 0;
 }

@@ -5,7 +5,6 @@
  */
 #include "impair/impair.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include <rte_ether.h>
@@ -20,59 +19,72 @@ static void count(uint64_t *counter)
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
-int hr_impair_lane_init(struct impair_lane *l, const struct impair_config *cfg,
+/* A gauge or a maximum, for readers of any thread. */
+static void publish(uint64_t *counter, uint64_t value)
+{
+	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
+}
+
+void hr_impair_lane_init(struct impair_lane *l, const struct impair_config *cfg,
 	struct rte_mempool *pool, uint64_t seed)
 {
 	memset(l, 0, sizeof(*l));
 	l->cfg = cfg;
 	l->pool = pool;
-	l->line_size = LINE_START;
-	l->line = calloc(LINE_START, sizeof(*l->line));
-	l->rate_done_ns = calloc(cfg->queue_packets + 1, sizeof(*l->rate_done_ns));
 	hr_rng_seed(&l->rng, seed);
-	return l->line != NULL && l->rate_done_ns != NULL ? 0 : -ENOMEM;
+}
+
+static void free_line(struct impair_line *line)
+{
+	while (line->head != line->tail)
+		rte_pktmbuf_free(line->held[line->tail++ & (line->size - 1)].m);
+	free(line->held);
 }
 
 void hr_impair_lane_fini(struct impair_lane *l)
 {
-	while (l->head != l->tail)
-		rte_pktmbuf_free(l->line[l->tail++ & (l->line_size - 1)].m);
+	free_line(&l->line);
+	free_line(&l->express);
 	for (unsigned i = 0; i < l->n_parked; i++)
 		rte_pktmbuf_free(l->parked[i].m);
-	free(l->line);
-	free(l->rate_done_ns);
+	free(l->queue.ring);
 }
 
-bool hr_impair_lane_room(const struct impair_lane *l)
+bool hr_impair_lane_room(const struct impair_lane *l, uint32_t n)
 {
-	/* A packet, its duplicate, and everything that is parked may join the line at once. */
-	return l->head - l->tail + IMPAIR_PARKED_MAX + 2 <= IMPAIR_LINE_MAX;
+	uint32_t most = RTE_MAX(l->line.head - l->line.tail, l->express.head - l->express.tail);
+
+	/* The packets, their duplicates, and everything that is parked may join a line at once. */
+	return most + IMPAIR_PARKED_MAX + 2 * n <= IMPAIR_LINE_MAX;
 }
 
-static bool grow_line(struct impair_lane *l)
+/* Twice as large, or LINE_START when there was none: false when memory is gone. */
+static bool grow_line(struct impair_line *line)
 {
-	struct impair_held *line = calloc((size_t)l->line_size * 2, sizeof(*line));
+	uint32_t size = line->size > 0 ? line->size * 2 : LINE_START;
+	struct impair_held *held = calloc(size, sizeof(*held));
 
-	if (line == NULL)
+	if (held == NULL)
 		return false;
-	for (uint32_t i = l->tail; i != l->head; i++)
-		line[i & (l->line_size * 2 - 1)] = l->line[i & (l->line_size - 1)];
-	free(l->line);
-	l->line = line;
-	l->line_size *= 2;
+	for (uint32_t i = line->tail; i != line->head; i++)
+		held[i & (size - 1)] = line->held[i & (line->size - 1)];
+	free(line->held);
+	line->held = held;
+	line->size = size;
 	return true;
 }
 
-static void join_line(struct impair_lane *l, struct rte_mbuf *m, uint64_t due_us)
+static void join_line(
+	struct impair_lane *l, struct impair_line *line, struct rte_mbuf *m, uint64_t due_us)
 {
-	if (l->head - l->tail == l->line_size && !grow_line(l)) {
+	if (line->head - line->tail == line->size && !grow_line(line)) {
 		rte_pktmbuf_free(m);
 		count(&l->count.loss);
 		return;
 	}
-	l->last_due_us = RTE_MAX(l->last_due_us, due_us);
-	l->line[l->head++ & (l->line_size - 1)] =
-		(struct impair_held){.due_us = l->last_due_us, .m = m};
+	line->last_due_us = RTE_MAX(line->last_due_us, due_us);
+	line->held[line->head++ & (line->size - 1)] =
+		(struct impair_held){.due_us = line->last_due_us, .m = m};
 }
 
 static void unpark(struct impair_lane *l, unsigned i)
@@ -93,7 +105,7 @@ static void let_pass(struct impair_lane *l)
 			continue;
 		}
 		unpark(l, i);
-		join_line(l, p.m, p.due_us);
+		join_line(l, &l->line, p.m, p.due_us);
 	}
 }
 
@@ -108,41 +120,24 @@ static void unpark_late(struct impair_lane *l, uint64_t now_us)
 			continue;
 		}
 		unpark(l, i);
-		join_line(l, p.m, p.due_us + l->cfg->reorder_delay_us);
+		join_line(l, &l->line, p.m, p.due_us + l->cfg->reorder_delay_us);
 	}
-}
-
-/* Its time on a link of the rate, queue included: false when the queue has no place. */
-static bool pass_rate(
-	struct impair_lane *l, const struct rte_mbuf *m, uint64_t now_us, uint64_t *out_us)
-{
-	const struct impair_config *c = l->cfg;
-	uint64_t now_ns = now_us * 1000, slots = c->queue_packets + 1;
-
-	if (c->rate_bps == 0) {
-		*out_us = now_us;
-		return true;
-	}
-	while (l->rate_tail != l->rate_head && l->rate_done_ns[l->rate_tail % slots] <= now_ns)
-		l->rate_tail++;
-	if (l->rate_head - l->rate_tail == slots)
-		return false;
-	l->rate_free_ns =
-		RTE_MAX(l->rate_free_ns, now_ns) + m->pkt_len * 8000000000ull / c->rate_bps;
-	l->rate_done_ns[l->rate_head++ % slots] = l->rate_free_ns;
-	*out_us = (l->rate_free_ns + 999) / 1000;
-	return true;
 }
 
 /* From here on a packet is only late. */
 static void send_on(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_us)
 {
 	const struct impair_config *c = l->cfg;
-	uint64_t due_us;
+	uint64_t due_us = now_us;
 
-	if (!pass_rate(l, m, now_us, &due_us)) {
-		rte_pktmbuf_free(m);
-		count(&l->count.loss);
+	if (c->rate_bps > 0) {
+		m = hr_impair_queue_pass(l, m, now_us, &due_us);
+		if (m == NULL)
+			return;
+	}
+	if (c->jump > 0 && hr_rng_chance(&l->rng, c->jump)) {
+		join_line(l, &l->express, m, due_us);
+		count(&l->count.jump);
 		return;
 	}
 	due_us += c->delay_us;
@@ -156,7 +151,7 @@ static void send_on(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_us)
 		count(&l->count.reorder);
 		return;
 	}
-	join_line(l, m, due_us);
+	join_line(l, &l->line, m, due_us);
 	let_pass(l);
 }
 
@@ -202,12 +197,25 @@ static bool ruled_out(struct impair_lane *l, const struct rte_mbuf *m)
 	return out;
 }
 
+/* The two-state model of Gilbert and Elliott: the state first, then the loss in it. */
+static bool lost_in_burst(struct impair_lane *l)
+{
+	const struct impair_config *c = l->cfg;
+
+	if (c->burst_share <= 0)
+		return false;
+	if (hr_rng_chance(&l->rng, l->bad ? c->burst_end : c->burst_enter))
+		l->bad = !l->bad;
+	return l->bad && hr_rng_chance(&l->rng, c->burst_loss);
+}
+
 void hr_impair_lane_put(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_us)
 {
 	const struct impair_config *c = l->cfg;
 
 	unpark_late(l, now_us);
-	if (ruled_out(l, m) || (c->loss > 0 && hr_rng_chance(&l->rng, c->loss))) {
+	if (ruled_out(l, m) || lost_in_burst(l) ||
+		(c->loss > 0 && hr_rng_chance(&l->rng, c->loss))) {
 		rte_pktmbuf_free(m);
 		count(&l->count.loss);
 		return;
@@ -225,32 +233,69 @@ void hr_impair_lane_put(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_
 	send_on(l, m, now_us);
 }
 
+/* Which line has the packet that leaves first, when tail and etail are their first? NULL: neither
+ * has one. */
+static struct impair_held *first_due(
+	struct impair_lane *l, uint32_t tail, uint32_t etail, struct impair_line **from)
+{
+	struct impair_line *line = &l->line, *express = &l->express;
+	struct impair_held *a = tail != line->head ? &line->held[tail & (line->size - 1)] : NULL;
+	struct impair_held *b =
+		etail != express->head ? &express->held[etail & (express->size - 1)] : NULL;
+
+	*from = b != NULL && (a == NULL || b->due_us < a->due_us) ? express : line;
+	return *from == express ? b : a;
+}
+
 uint16_t hr_impair_lane_peek(
 	struct impair_lane *l, uint64_t now_us, struct rte_mbuf **m, uint16_t n)
 {
+	uint32_t tail = l->line.tail, etail = l->express.tail;
+	struct impair_line *from;
 	uint16_t i = 0;
 
 	unpark_late(l, now_us);
-	for (uint32_t at = l->tail; i < n && at != l->head; at++) {
-		const struct impair_held *held = &l->line[at & (l->line_size - 1)];
+	if (l->cfg->rate_bps > 0)
+		hr_impair_queue_drain(l, now_us);
+	while (i < n) {
+		const struct impair_held *held = first_due(l, tail, etail, &from);
 
-		if (held->due_us > now_us)
+		if (held == NULL || held->due_us > now_us)
 			break;
 		m[i++] = held->m;
+		if (from == &l->line)
+			tail++;
+		else
+			etail++;
 	}
 	return i;
 }
 
-void hr_impair_lane_pop(struct impair_lane *l, uint16_t n)
+void hr_impair_lane_pop(struct impair_lane *l, uint64_t now_us, uint16_t n)
 {
-	l->tail += n;
+	struct impair_line *from;
+
+	for (; n > 0; n--) {
+		uint64_t late_us =
+			now_us - first_due(l, l->line.tail, l->express.tail, &from)->due_us;
+
+		from->tail++;
+		if (unlikely(late_us > IMPAIR_LATE_US)) {
+			count(&l->count.late);
+			publish(&l->count.late_max_us, RTE_MAX(l->count.late_max_us, late_us));
+		}
+	}
 }
 
 uint64_t hr_impair_lane_deadline(const struct impair_lane *l)
 {
-	uint64_t due = l->head != l->tail ? l->line[l->tail & (l->line_size - 1)].due_us : HR_NEVER;
+	const struct impair_line *line = &l->line, *express = &l->express;
+	uint64_t due = line->head != line->tail ? line->held[line->tail & (line->size - 1)].due_us
+						: HR_NEVER;
 
+	if (express->head != express->tail)
+		due = hr_min(due, express->held[express->tail & (express->size - 1)].due_us);
 	for (unsigned i = 0; i < l->n_parked; i++)
-		due = RTE_MIN(due, l->parked[i].due_us + l->cfg->reorder_delay_us);
+		due = hr_min(due, l->parked[i].due_us + l->cfg->reorder_delay_us);
 	return due;
 }

@@ -2,6 +2,7 @@
 /* Each trouble that impair makes, alone and exactly, on a clock of our own; and that nothing leaks
  * or changes by itself. */
 #include "packets.h"
+#include "impair/impair.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -151,13 +152,16 @@ static void one_direction_leaves_the_other_alone(void **state)
 static void rate_spaces_packets_and_drops_the_rest(void **state)
 {
 	/* 1000-byte frames at 8 Mbit/s take 1 ms each; one is being sent, two may wait. */
-	struct pair p = given_impair("rate=8M,queue=2");
+	struct pair p = given_impair("rate=8M,queue=2p");
 	struct hr_port_stats s;
 
 	for (uint8_t i = 1; i <= 4; i++)
 		sends(p.a, pool_a, i, 0, 1000 - TCP_HEADERS);
 	hr_port_stats(p.a, &s);
-	assert_int_equal(s.impaired_loss, 1);
+	assert_int_equal(s.impaired_queue_drop, 1);
+	assert_int_equal(s.impaired_loss, 0);
+	assert_int_equal(s.impaired_queue_bytes, 2000);
+	assert_int_equal(s.impaired_queue_max_bytes, 2000);
 	assert_int_equal(deadline(p.a), 1001000);
 	now_us = 1000999;
 	flush(p.a);
@@ -176,6 +180,210 @@ static void rate_spaces_packets_and_drops_the_rest(void **state)
 	now_us = 2000000;
 	sends(p.a, pool_a, 6, 0, 500 - TCP_HEADERS);
 	assert_int_equal(deadline(p.a), 2000500);
+	hr_port_stats(p.a, &s);
+	assert_int_equal(s.impaired_queue_bytes, 0);
+	close_pair(p);
+}
+
+/* How many of ten 1000-byte frames that come at once find a place. */
+static unsigned places(const char *args)
+{
+	struct pair p = given_impair(args);
+	struct hr_port_stats s;
+
+	for (uint8_t i = 1; i <= 10; i++)
+		sends(p.a, pool_a, i, 0, 1000 - TCP_HEADERS);
+	hr_port_stats(p.a, &s);
+	close_pair(p);
+	return 10 - (unsigned)s.impaired_queue_drop;
+}
+
+static void a_queue_is_of_bytes_of_packets_or_of_a_time(void **state)
+{
+	/* One is being sent; then 3999 bytes are three frames, 4000 are four, 5 ms are five. */
+	assert_int_equal(places("rate=8M,queue=3999"), 4);
+	assert_int_equal(places("rate=8M,queue=4000"), 5);
+	assert_int_equal(places("rate=8M,queue=5ms"), 6);
+	assert_int_equal(places("rate=8M,queue=7p"), 8);
+	/* 100 ms at 80 kbit/s are a single frame: ten full ones are the least. */
+	assert_int_equal(places("rate=80k"), 10);
+	/* A time that is shorter than a full frame lasts holds that frame. */
+	assert_int_equal(places("rate=8M,queue=1us"), 2);
+}
+
+/* The delay comes behind the rate: what waits is not longer for it, and nothing leaves twice. */
+static void the_delay_follows_the_rate(void **state)
+{
+	struct pair p = given_impair("rate=8M,queue=2p,delay=20ms");
+	struct hr_port_stats s;
+
+	for (uint8_t i = 1; i <= 3; i++)
+		sends(p.a, pool_a, i, 0, 1000 - TCP_HEADERS);
+	now_us += 3000; /* all were sent, all are in the air: the queue is empty again */
+	for (uint8_t i = 4; i <= 6; i++)
+		sends(p.a, pool_a, i, 0, 1000 - TCP_HEADERS);
+	hr_port_stats(p.a, &s);
+	assert_int_equal(s.impaired_queue_drop, 0);
+	now_us = 1020999;
+	flush(p.a);
+	assert_string_equal(arrived(p.b), "");
+	now_us = 1026000;
+	flush(p.a);
+	assert_string_equal(arrived(p.b), "1 2 3 4 5 6");
+	hr_port_stats(p.a, &s);
+	assert_int_equal(s.impaired_late, 5);
+	assert_int_equal(s.impaired_late_max_us, 5000);
+	close_pair(p);
+}
+
+/* Six frames with this byte as IPv4 type of service; how many arrive with CE, checksums good. */
+static unsigned marked(const char *args, uint8_t tos)
+{
+	struct pair p = given_impair(args);
+	struct rte_mbuf *given[6], *m[8];
+	struct hr_port_stats s;
+	unsigned ce = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		uint8_t bytes[1514];
+		struct rte_ipv4_hdr *ip = (void *)(bytes + 14);
+		uint32_t len = tcp_frame(bytes, (uint16_t)i, 0, 1000 - TCP_HEADERS, i);
+
+		ip->type_of_service = tos;
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = rte_ipv4_cksum(ip);
+		given[i] = packet_of(pool_a, bytes, len, sizeof(bytes));
+		rte_pktmbuf_refcnt_update(given[i], 1);
+		m[0] = given[i];
+		assert_int_equal(port_tx(p.a, 0, m, 1), 1);
+	}
+	now_us += 10000;
+	flush(p.a);
+	assert_int_equal(port_rx(p.b, 0, m, 8), 6);
+	for (unsigned i = 0; i < 6; i++) {
+		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m[i], void *, 14);
+		const struct rte_ipv4_hdr *was = rte_pktmbuf_mtod_offset(given[i], void *, 14);
+
+		ce += (ip->type_of_service & 3) == 3;
+		assert_int_equal(ip->type_of_service & 0xfc, tos & 0xfc);
+		assert_int_equal(was->type_of_service, tos);
+		assert_int_equal(rte_raw_cksum(ip, sizeof(*ip)), 0xffff);
+		rte_pktmbuf_free(m[i]);
+		rte_pktmbuf_free(given[i]);
+	}
+	hr_port_stats(p.a, &s);
+	assert_int_equal(s.impaired_mark, (tos & 3) != 0 ? ce : 0);
+	close_pair(p);
+	return ce;
+}
+
+/* RFC 3168 5: of six, one is being sent and two wait unmarked below 2000 bytes. */
+static void a_long_queue_marks_those_who_can_be_marked(void **state)
+{
+	assert_int_equal(marked("rate=8M,mark=2000", 0x02), 3);
+	assert_int_equal(marked("rate=8M,mark=2ms", 0xb9), 3);
+	assert_int_equal(marked("rate=8M,mark=2000", 0x00), 0);
+	assert_int_equal(marked("rate=8M,mark=64K", 0x02), 0);
+}
+
+static void a_mark_is_found_in_ipv6_and_behind_a_tag(void **state)
+{
+	uint8_t six[14 + 40 + 20] = {[12] = 0x86, [13] = 0xdd, [14] = 0x61, [15] = 0x25},
+			      tagged[14 + 4 + 40 + 20] = {[12] = 0x81,
+				      [15] = 5,
+				      [16] = 0x86,
+				      [17] = 0xdd,
+				      [18] = 0x61,
+				      [19] = 0x15},
+			      arp[60] = {[12] = 0x08, [13] = 0x06, [15] = 0x33};
+	struct rte_mbuf *m = packet_of(pool_a, six, sizeof(six), sizeof(six));
+	struct rte_mbuf *copy = hr_impair_marked(m, pool_a);
+
+	six[15] = 0x35;
+	assert_packet(copy, six, sizeof(six));
+	rte_pktmbuf_free(m);
+	rte_pktmbuf_free(copy);
+	m = packet_of(pool_a, tagged, sizeof(tagged), sizeof(tagged));
+	copy = hr_impair_marked(m, pool_a);
+	tagged[19] = 0x35;
+	assert_packet(copy, tagged, sizeof(tagged));
+	rte_pktmbuf_free(m);
+	rte_pktmbuf_free(copy);
+	m = packet_of(pool_a, arp, sizeof(arp), sizeof(arp));
+	assert_null(hr_impair_marked(m, pool_a));
+	rte_pktmbuf_free(m);
+	m = packet_of(pool_a, six, 20, 20);
+	assert_null(hr_impair_marked(m, pool_a));
+	rte_pktmbuf_free(m);
+}
+
+static void some_jump_the_delay(void **state)
+{
+	struct pair p = given_impair("delay=10ms,jump=100%,dir=tx");
+	struct hr_port_stats s;
+	unsigned early = 0, late = 0;
+
+	sends(p.a, pool_a, 1, 0, 1);
+	assert_string_equal(arrived(p.b), "1");
+	close_pair(p);
+
+	p = given_impair("delay=10ms,jump=25%,seed=4");
+	for (uint8_t i = 0; i < 200; i++) {
+		struct rte_mbuf *m[4];
+		uint16_t n;
+
+		now_us += 1000;
+		sends(p.a, pool_a, i, 0, 1);
+		n = port_rx(p.b, 0, m, 4);
+		for (uint16_t k = 0; k < n; k++) {
+			unsigned age = (uint8_t)(i - number_of(m[k]));
+
+			assert_true(age == 0 || age == 10);
+			early += age == 0;
+			late += age == 10;
+		}
+		rte_pktmbuf_free_bulk(m, n);
+	}
+	assert_in_range(early, 30, 70);
+	assert_in_range(early + late, 188, 200);
+	hr_port_stats(p.a, &s);
+	assert_int_equal(s.impaired_reorder, early);
+	now_us += 10000;
+	flush(p.a);
+	assert_true(deadline(p.a) == HR_NEVER);
+	close_pair(p);
+}
+
+/* Losses come in runs: 5 % of 20,000 in bursts of 10 are about a hundred runs, not a thousand. */
+static void bursts_lose_packets_in_a_row(void **state)
+{
+	struct pair p = given_impair("burst=5%:10,seed=2");
+	unsigned lost = 0, runs = 0;
+	bool before = false;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct rte_mbuf *m;
+		bool gone;
+
+		sends(p.a, pool_a, (uint8_t)i, 0, 1);
+		gone = port_rx(p.b, 0, &m, 1) == 0;
+		if (!gone)
+			rte_pktmbuf_free(m);
+		lost += gone;
+		runs += gone && !before;
+		before = gone;
+	}
+	assert_in_range(lost, 700, 1300);
+	assert_in_range(runs, 70, 130);
+	close_pair(p);
+	/* In the bad state one of two gets through. */
+	p = given_impair("burst=50%:1000:50%,seed=2");
+	struct hr_port_stats s;
+
+	for (unsigned i = 0; i < 20000; i++)
+		sends(p.a, pool_a, (uint8_t)i, 0, 1), arrived(p.b);
+	hr_port_stats(p.a, &s);
+	assert_in_range(s.impaired_loss, 3000, 7000);
 	close_pair(p);
 }
 
@@ -436,15 +644,20 @@ static void a_full_inner_port_is_retried(void **state)
 static void the_line_is_bounded(void **state)
 {
 	struct pair p = given_impair("delay=1m,dir=tx");
-	struct rte_mbuf *m = tcp_packet(pool_a, 1, 0, 1, 1);
-	unsigned taken = 0;
+	unsigned taken = 0, last = 1;
 
-	/* One mbuf many times over: the lane only holds references. */
-	rte_mbuf_refcnt_set(m, 65530);
-	while (taken < 65530 && port_tx(p.a, 0, &m, 1) == 1)
-		taken++;
-	assert_int_equal(taken, 65536 - 17);
-	rte_mbuf_refcnt_set(m, (uint16_t)taken);
+	/* An mbuf many times over: the lane only holds references. */
+	while (last > 0) {
+		struct rte_mbuf *m = tcp_packet(pool_a, 1, 0, 1, 1);
+
+		rte_mbuf_refcnt_set(m, 65530);
+		for (last = 0; last < 65530 && port_tx(p.a, 0, &m, 1) == 1; last++)
+			taken++;
+		rte_mbuf_refcnt_set(m, (uint16_t)RTE_MAX(last, 1u));
+		if (last == 0)
+			rte_pktmbuf_free(m);
+	}
+	assert_int_equal(taken, IMPAIR_LINE_MAX - 17);
 	close_pair(p);
 }
 
@@ -456,8 +669,28 @@ static void bad_arguments_earn_a_sentence(void **state)
 		{"delay=2parsec", "impair(delay=2parsec): "},
 		{"delay=2h", "impair(...): delay, jitter and reorder_delay go up to 1h each"},
 		{"rate=fast", "impair(rate=fast): "},
-		{"rate=10", "impair(rate=10): the slowest rate is 1k"},
-		{"queue=0", "impair(queue=0): 1 to 32768 packets can wait"},
+		{"rate=10", "impair(rate=10): a rate is from 1k to 1000G"},
+		{"rate=0", "impair(rate=0): a rate is from 1k to 1000G"},
+		{"queue=10p", "impair(queue=10p): nothing waits where there is no rate: add rate="},
+		{"mark=10K", "impair(mark=10K): nothing waits where there is no rate: add rate="},
+		{"rate=1M,queue=0", "impair(queue=0): a queue holds 1514 bytes at least"},
+		{"rate=1M,queue=1000", "impair(queue=1000): a queue holds 1514 bytes at least; for "
+				       "packets write 10p, for a time 50ms"},
+		{"rate=1M,queue=0p", "impair(queue=0p): 1p to 524288p packets can wait"},
+		{"rate=1M,queue=1xp", "impair(queue=1xp): 1p to 524288p packets can wait"},
+		{"rate=1M,queue=ms", "impair(queue=ms): "},
+		{"rate=1M,queue=2m", "impair(queue=2m): "},
+		{"rate=1M,queue=61s", "impair(queue=61s): nothing waits for more than 1m"},
+		{"rate=1M,mark=0", "impair(mark=0): write how much may wait unmarked, as in 64K"},
+		{"rate=1M,mark=5p", "impair(mark=5p): "},
+		{"jump=1%", "impair(jump=1%): there is no delay to be let past: add delay="},
+		{"burst=1%", "impair(burst=1%): write SHARE:LENGTH or SHARE:LENGTH:LOSS, as in "},
+		{"burst=1%:8:50%:9", "impair(burst=1%:8:50%:9): write SHARE:LENGTH"},
+		{"burst=x:8", "impair(burst=x:8): "},
+		{"burst=95%:8", "impair(burst=95%:8): the share goes up to 90%"},
+		{"burst=1%:0",
+			"impair(burst=1%:0): the share goes up to 90%, the length from 1 to"},
+		{"burst=80%:2", "impair(burst=80%:2): bursts so short cannot meet so many packets"},
 		{"dir=up", "impair(dir=up): the directions are both, tx and rx"},
 		{"drop=sym:2", "impair(drop=sym:2): no kind of segment is called \"sym\"; did you "
 			       "mean syn? (known: syn, synack, "
@@ -496,6 +729,12 @@ int main(void)
 		cmocka_unit_test(delay_is_exact_both_ways),
 		cmocka_unit_test(one_direction_leaves_the_other_alone),
 		cmocka_unit_test(rate_spaces_packets_and_drops_the_rest),
+		cmocka_unit_test(a_queue_is_of_bytes_of_packets_or_of_a_time),
+		cmocka_unit_test(the_delay_follows_the_rate),
+		cmocka_unit_test(a_long_queue_marks_those_who_can_be_marked),
+		cmocka_unit_test(a_mark_is_found_in_ipv6_and_behind_a_tag),
+		cmocka_unit_test(some_jump_the_delay),
+		cmocka_unit_test(bursts_lose_packets_in_a_row),
 		cmocka_unit_test(jitter_stays_in_its_bounds_and_in_order),
 		cmocka_unit_test(loss_is_a_share_and_a_seed_repeats_it),
 		cmocka_unit_test(duplicates_are_copies),

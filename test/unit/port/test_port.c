@@ -92,9 +92,9 @@ static const struct bad bad[] = {
 	{"wire(0)", -EINVAL,
 		"wire is a driver and wraps nothing: write it without parentheses, as in wire:0"},
 	{"impair(los=1%) wire:0", -EINVAL,
-		"unknown key \"los\" in impair(...); did you mean loss? (known: loss, dup, "
-		"reorder, reorder_delay, "
-		"corrupt, delay, jitter, rate, queue, seed, dir, drop)"},
+		"unknown key \"los\" in impair(...); did you mean loss? (known: loss, "
+		"burst, dup, reorder, reorder_delay, jump, "
+		"corrupt, delay, jitter, rate, queue, mark, seed, dir, drop)"},
 	{"capture(snaplen=64) wire:0", -EINVAL,
 		"capture(...) needs a file: write capture(file=a.pcapng)"},
 	{"impair(loss=1%) capture(file=/tmp/x) wrie:0", -ENODEV,
