@@ -124,8 +124,75 @@ static void unpark_late(struct impair_lane *l, uint64_t now_us)
 	}
 }
 
+/* How a packet is late; one for itself and one for its duplicate. */
+struct lateness {
+	bool jump, reorder;
+	uint32_t jitter_us, overtakers;
+};
+
+/* What chance has in store for a packet. */
+struct fate {
+	bool lost, corrupt, dup;
+	uint64_t corrupt_seed;
+	struct lateness late[2];
+};
+
+/* The two-state model of Gilbert and Elliott: the state first, then the loss in it. */
+static bool lost_in_burst(struct impair_lane *l)
+{
+	const struct impair_config *c = l->cfg;
+	bool unlucky;
+
+	if (c->burst_share <= 0)
+		return false;
+	if (hr_rng_chance(&l->rng, l->bad ? c->burst_end : c->burst_enter))
+		l->bad = !l->bad;
+	unlucky = hr_rng_chance(&l->rng, c->burst_loss);
+	return l->bad && unlucky;
+}
+
+static struct lateness draw_lateness(struct impair_lane *l)
+{
+	const struct impair_config *c = l->cfg;
+	struct lateness late = {0};
+
+	if (c->jump > 0)
+		late.jump = hr_rng_chance(&l->rng, c->jump);
+	if (c->jitter_us > 0)
+		late.jitter_us = hr_rng_below(&l->rng, (uint32_t)c->jitter_us + 1);
+	if (c->reorder > 0) {
+		late.reorder = hr_rng_chance(&l->rng, c->reorder);
+		late.overtakers = 1 + hr_rng_below(&l->rng, OVERTAKERS_MAX);
+	}
+	return late;
+}
+
+/*
+ * Everything is drawn for every packet, needed or not: the fate of the nth packet then depends on
+ * the seed alone, and not on when it came, how full the queue was or what became of the others.
+ */
+static struct fate draw_fate(struct impair_lane *l)
+{
+	const struct impair_config *c = l->cfg;
+	struct fate f = {.lost = lost_in_burst(l)};
+
+	if (c->loss > 0)
+		f.lost |= hr_rng_chance(&l->rng, c->loss);
+	if (c->corrupt > 0) {
+		f.corrupt = hr_rng_chance(&l->rng, c->corrupt);
+		f.corrupt_seed = hr_rng_u64(&l->rng);
+	}
+	f.late[0] = draw_lateness(l);
+	if (c->dup > 0) {
+		f.dup = hr_rng_chance(&l->rng, c->dup);
+		f.late[1] = draw_lateness(l);
+	}
+	return f;
+}
+
 /* From here on a packet is only late. */
-static void send_on(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_us)
+static void send_on(
+	struct impair_lane *l, struct rte_mbuf *m, const struct lateness *late, uint64_t now_us)
 {
 	const struct impair_config *c = l->cfg;
 	uint64_t due_us = now_us;
@@ -135,19 +202,15 @@ static void send_on(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_us)
 		if (m == NULL)
 			return;
 	}
-	if (c->jump > 0 && hr_rng_chance(&l->rng, c->jump)) {
+	if (late->jump) {
 		join_line(l, &l->express, m, due_us);
 		count(&l->count.jump);
 		return;
 	}
-	due_us += c->delay_us;
-	if (c->jitter_us > 0)
-		due_us += hr_rng_below(&l->rng, (uint32_t)c->jitter_us + 1);
-	if (c->reorder > 0 && l->n_parked < IMPAIR_PARKED_MAX &&
-		hr_rng_chance(&l->rng, c->reorder)) {
-		l->parked[l->n_parked++] = (struct impair_parked){.due_us = due_us,
-			.m = m,
-			.overtakers = 1 + hr_rng_below(&l->rng, OVERTAKERS_MAX)};
+	due_us += c->delay_us + late->jitter_us;
+	if (late->reorder && l->n_parked < IMPAIR_PARKED_MAX) {
+		l->parked[l->n_parked++] = (struct impair_parked){
+			.due_us = due_us, .m = m, .overtakers = late->overtakers};
 		count(&l->count.reorder);
 		return;
 	}
@@ -157,11 +220,14 @@ static void send_on(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_us)
 
 /* A damaged copy of m, which is freed; m itself when no copy can be had. The Ethernet header stays:
  * what a switch cannot deliver would be plain loss. */
-static struct rte_mbuf *corrupted(struct impair_lane *l, struct rte_mbuf *m)
+static struct rte_mbuf *corrupted(struct impair_lane *l, struct rte_mbuf *m, uint64_t seed)
 {
-	unsigned bits = 1 + hr_rng_below(&l->rng, FLIPPED_BITS_MAX);
 	struct rte_mbuf *copy;
+	struct hr_rng rng;
+	unsigned bits;
 
+	hr_rng_seed(&rng, seed);
+	bits = 1 + hr_rng_below(&rng, FLIPPED_BITS_MAX);
 	if (m->pkt_len <= sizeof(struct rte_ether_hdr))
 		return m;
 	copy = rte_pktmbuf_copy(m, l->pool, 0, UINT32_MAX);
@@ -170,8 +236,8 @@ static struct rte_mbuf *corrupted(struct impair_lane *l, struct rte_mbuf *m)
 	for (; bits > 0; bits--) {
 		uint32_t at =
 			(uint32_t)sizeof(struct rte_ether_hdr) +
-			hr_rng_below(&l->rng, m->pkt_len - (uint32_t)sizeof(struct rte_ether_hdr));
-		uint32_t bit = hr_rng_below(&l->rng, 8);
+			hr_rng_below(&rng, m->pkt_len - (uint32_t)sizeof(struct rte_ether_hdr));
+		uint32_t bit = hr_rng_below(&rng, 8);
 		struct rte_mbuf *seg = copy;
 
 		for (; at >= seg->data_len; seg = seg->next)
@@ -197,40 +263,27 @@ static bool ruled_out(struct impair_lane *l, const struct rte_mbuf *m)
 	return out;
 }
 
-/* The two-state model of Gilbert and Elliott: the state first, then the loss in it. */
-static bool lost_in_burst(struct impair_lane *l)
-{
-	const struct impair_config *c = l->cfg;
-
-	if (c->burst_share <= 0)
-		return false;
-	if (hr_rng_chance(&l->rng, l->bad ? c->burst_end : c->burst_enter))
-		l->bad = !l->bad;
-	return l->bad && hr_rng_chance(&l->rng, c->burst_loss);
-}
-
 void hr_impair_lane_put(struct impair_lane *l, struct rte_mbuf *m, uint64_t now_us)
 {
-	const struct impair_config *c = l->cfg;
+	struct fate f = draw_fate(l);
 
 	unpark_late(l, now_us);
-	if (ruled_out(l, m) || lost_in_burst(l) ||
-		(c->loss > 0 && hr_rng_chance(&l->rng, c->loss))) {
+	if (ruled_out(l, m) || f.lost) {
 		rte_pktmbuf_free(m);
 		count(&l->count.loss);
 		return;
 	}
-	if (c->corrupt > 0 && hr_rng_chance(&l->rng, c->corrupt))
-		m = corrupted(l, m);
-	if (c->dup > 0 && hr_rng_chance(&l->rng, c->dup)) {
+	if (f.corrupt)
+		m = corrupted(l, m, f.corrupt_seed);
+	if (f.dup) {
 		struct rte_mbuf *copy = rte_pktmbuf_copy(m, l->pool, 0, UINT32_MAX);
 
 		if (copy != NULL) {
 			count(&l->count.dup);
-			send_on(l, copy, now_us);
+			send_on(l, copy, &f.late[1], now_us);
 		}
 	}
-	send_on(l, m, now_us);
+	send_on(l, m, &f.late[0], now_us);
 }
 
 /* Which line has the packet that leaves first, when tail and etail are their first? NULL: neither
