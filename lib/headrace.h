@@ -218,6 +218,20 @@ enum hr_reason {
 	HR_REASON_COUNT
 };
 
+/**
+ * What went wrong on a connection that goes on all the same (RFC 9293 3.9.1.8). Nothing has to be
+ * done about it: it may pass.
+ */
+enum hr_soft_error {
+	HR_SOFT_NONE = 0,
+	HR_SOFT_RETRANSMITS, /**< R1: three retransmissions of the same data, or of the SYN, went
+				unanswered; R2 follows (RFC 9293 3.8.3) */
+	HR_SOFT_UNREACHABLE, /**< ICMP destination unreachable, of whatever kind */
+	HR_SOFT_TTL,         /**< ICMP time exceeded: a routing loop, or ttl is too small */
+	HR_SOFT_PARAMETER,   /**< ICMP parameter problem */
+	HR_SOFT_COUNT
+};
+
 /** Bytes that arrived, in place: valid until the callback returns; for unconsumed bytes until they
  * are consumed. */
 struct hr_slice {
@@ -253,6 +267,9 @@ struct hr_app {
 	/** Urgent data became pending, or its end moved: @p ahead bytes until the mark (RFC
 	 * 9293 3.8.5). */
 	void (*on_urgent)(struct hr_worker *w, hr_conn c, void *user, uint32_t ahead);
+	/** A soft error, perhaps before on_open; the latest one when there were several in the
+	 * turn. Leave it out to hear of none. Not called after hr_close(). */
+	void (*on_error)(struct hr_worker *w, hr_conn c, void *user, enum hr_soft_error what);
 };
 /** @} */
 
@@ -329,6 +346,18 @@ HR_API int hr_abort(struct hr_worker *w, hr_conn c);
 /** Replace the connection's pointer. 0, -ESTALE. */
 HR_API int hr_set_user(struct hr_worker *w, hr_conn c, void *user);
 
+/**
+ * Change parameters of a living connection. Taken from @p params: ttl, dscp, nagle, psh, ack_every,
+ * delack_us, retries, user_timeout_ms, keepalive_ms, keepalive_interval_ms, keepalive_probes,
+ * rto_min_us, rto_max_us, time_wait_ms, fin_wait2_ms; the others stay as they were settled at the
+ * beginning (RFC 9293 3.7.4, 3.8.3, 3.8.4, 3.9.1.9).
+ *
+ * @return 0; -ESTALE; -EINVAL when hr_tcp_params_check() refuses @p params; -ENOSPC when the worker
+ * has 256 different sets in use already (a set is kept for good: change to one of a few, not to one
+ * of thousands).
+ */
+HR_API int hr_set_params(struct hr_worker *w, hr_conn c, const struct hr_tcp_params *params);
+
 /** What getsockopt(TCP_INFO) tells. Units as the names say. */
 struct hr_conn_info {
 	struct hr_ip local;      /**< our address */
@@ -364,6 +393,9 @@ struct hr_conn_info {
 	uint32_t pmtu;           /**< path MTU, IP bytes */
 	uint16_t rcv_mss;        /**< the peer's segment size, as observed */
 	uint64_t bytes_acked;    /**< of our stream */
+	uint32_t urgent_bytes; /**< from the next unread byte to the end of the peer's urgent data,
+				  0 = none pending (RFC 9293 3.8.5) */
+	enum hr_soft_error soft_error; /**< the last one */
 };
 /** Fill @p info. 0, -ESTALE. */
 HR_API int hr_conn_info(struct hr_worker *w, hr_conn c, struct hr_conn_info *info);

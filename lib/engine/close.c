@@ -91,6 +91,22 @@ int hr_set_user(struct hr_worker *w, hr_conn h, void *user)
 	return 0;
 }
 
+int hr_set_params(struct hr_worker *w, hr_conn h, const struct hr_tcp_params *params)
+{
+	struct conn *c = hr_conn_get(w, h);
+	int rc;
+
+	if (c == NULL)
+		return -ESTALE;
+	if (hr_tcp_params_check(params, NULL, 0) < 0)
+		return -EINVAL;
+	rc = hr_tcp_params_change(&w->tcp, &c->tcb, params);
+	/* Nagle may let something go, and deadlines may be nearer than before. */
+	if (!(c->eflags & EF_DONE))
+		hr_conn_dirty(w, c);
+	return rc;
+}
+
 int hr_conn_info(struct hr_worker *w, hr_conn h, struct hr_conn_info *info)
 {
 	struct conn *c = hr_conn_get(w, h);

@@ -168,10 +168,13 @@ void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
 void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)
 {
 	uint32_t told = events & (TCP_EV_OPEN | TCP_EV_DATA | TCP_EV_WRITABLE | TCP_EV_EOF |
-					 TCP_EV_URGENT | TCP_EV_CLOSED);
+					 TCP_EV_URGENT | TCP_EV_CLOSED | TCP_EV_ERROR);
 
 	if (c->tcb.state == TCPS_CLOSED && (c->eflags & EF_TABLED))
 		conn_leave(w, c);
+	/* RFC 9293 MUST-20: R1 makes the IP layer look whether its next hop is still there. */
+	if ((events & TCP_EV_ERROR) && c->tcb.soft_error == HR_SOFT_RETRANSMITS && c->nexthop != 0)
+		hr_nexthop_doubt(w->ip, c->nexthop);
 	if (told != 0)
 		hr_conn_ready(w, c, told);
 }

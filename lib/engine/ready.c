@@ -72,6 +72,16 @@ static void tell_urgent(struct hr_worker *w, struct conn *c)
 	w->calls_n++;
 }
 
+static void tell_error(struct hr_worker *w, struct conn *c)
+{
+	if (app_of(w, c)->on_error == NULL || (c->eflags & (EF_DEAF | EF_CLOSED)) ||
+		!(c->eflags & (EF_OPENED | EF_ACTIVE)))
+		return;
+	app_of(w, c)->on_error(
+		w, hr_conn_handle(w, c), c->user, (enum hr_soft_error)c->tcb.soft_error);
+	w->calls_n++;
+}
+
 static void tell_eof(struct hr_worker *w, struct conn *c)
 {
 	if ((c->eflags & EF_EOF_TOLD) || !reading(c) || !hr_tcp_at_eof(&c->tcb))
@@ -124,6 +134,8 @@ static void tell(struct hr_worker *w, struct conn *c)
 			w->calls_n++;
 		}
 	}
+	if (events & TCP_EV_ERROR)
+		tell_error(w, c);
 	if (events & TCP_EV_URGENT)
 		tell_urgent(w, c);
 	tell_data(w, c);

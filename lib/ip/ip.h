@@ -89,6 +89,8 @@ struct hr_nexthop *hr_nexthop(struct hr_ip_layer *ip, uint16_t nh);
 bool hr_nexthop_send(struct hr_ip_layer *ip, uint16_t nh, struct rte_mbuf *m, uint64_t now_us);
 /* TCP made forward progress through nh: it is reachable (RFC 4861 7.3.1). */
 void hr_nexthop_confirm(struct hr_ip_layer *ip, uint16_t nh, uint64_t now_us);
+/* TCP hears nothing from beyond nh: the next packet through it makes us ask (RFC 1122 3.3.1.4). */
+void hr_nexthop_doubt(struct hr_ip_layer *ip, uint16_t nh);
 
 /* --- input and time
  * -------------------------------------------------------------------------------------------------

@@ -148,6 +148,15 @@ void hr_nexthop_confirm(struct hr_ip_layer *ip, uint16_t nh, uint64_t now_us)
 		enter_reachable(ip, e, now_us);
 }
 
+void hr_nexthop_doubt(struct hr_ip_layer *ip, uint16_t nh)
+{
+	struct hr_nh_entry *e = &ip->nh[nh];
+
+	must(nh > 0 && nh <= ip->nh_top);
+	if (e->nh.state == NH_REACHABLE)
+		enter_stale(ip, e);
+}
+
 /* The answer is here: send what waited, oldest first, and tell those who were told of a failure. */
 static void resolved(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us)
 {

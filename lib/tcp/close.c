@@ -55,7 +55,7 @@ uint32_t hr_tcp_abort(struct tcp_ctx *c, struct tcb *t, enum hr_reason reason)
 	if (t->state == TCPS_CLOSED || (t->flags & TF_SEND_RST))
 		return 0;
 	t->flags |= TF_SEND_RST;
-	t->reason = (uint8_t)reason;
+	t->reason = reason & 0xf;
 	return TCP_EV_OUTPUT;
 }
 

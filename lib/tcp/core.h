@@ -15,8 +15,9 @@
 #define TCP_MAX_WSCALE      14u /* RFC 7323 2.3 */
 #define TCP_MAX_CWND        (1u << 30)
 #define TCP_TS_OPT_BYTES    12u
-#define TCP_DUP_THRESH      3u                       /* RFC 5681 3.2, for peers without SACK */
-#define TCP_RTO_SYN_LOST_US 3000000u                 /* RFC 6298 5.7 */
+#define TCP_DUP_THRESH      3u       /* RFC 5681 3.2, for peers without SACK */
+#define TCP_RTO_SYN_LOST_US 3000000u /* RFC 6298 5.7 */
+#define TCP_R1              3u /* RFC 9293 3.8.3, SHLD-10: retransmissions before anybody is told */
 #define TCP_PAWS_IDLE_MS    (24u * 24 * 3600 * 1000) /* RFC 7323 5.5 */
 #define TCP_TLP_MIN_US      10000u /* no probe sooner: scheduling noise of hosts is not loss */
 #define TCP_MIN_PMTU4       552u /* an ICMP error cannot push the path MTU below; attackers would */
@@ -54,6 +55,14 @@ static inline struct tcb_ext *tcb_ext(const struct tcp_ctx *c, const struct tcb 
 		BIT(TCPS_TIME_WAIT))
 /* States in which the peer may still send data. */
 #define TCPS_RECEIVING (BIT(TCPS_ESTABLISHED) | BIT(TCPS_FIN_WAIT_1) | BIT(TCPS_FIN_WAIT_2))
+
+_Static_assert(HR_REASON_COUNT <= 16 && HR_SOFT_COUNT <= 16, "four bits each in the tcb");
+
+static inline uint32_t tcb_soft_error(struct tcb *t, enum hr_soft_error what)
+{
+	t->soft_error = what & 0xf;
+	return TCP_EV_ERROR;
+}
 
 /* state.c */
 void tcb_enter(struct tcb *t, enum tcp_state s);

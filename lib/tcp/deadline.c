@@ -140,14 +140,21 @@ static bool given_up(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_
 
 static uint32_t expire_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
+	uint32_t events = TCP_EV_OUTPUT;
+
 	if (given_up(c, t, now_us))
 		return hr_tcb_end(t, HR_TIMEOUT);
 	hr_count(c->m, HR_C_rto_fired);
 	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
 		t->flags |= TF_TIMED_SYN;
+	/* R1, before R2 and told once in a row: three retransmissions brought no answer. */
+	if (hr_range_at(c, t, t->range_head)->sent == 1 + TCP_R1) {
+		hr_count(c->m, HR_C_r1_reached);
+		events |= tcb_soft_error(t, HR_SOFT_RETRANSMITS);
+	}
 	hr_loss_on_rto(c, t, now_us);
 	arm_rto(c, t, now_us);
-	return TCP_EV_OUTPUT;
+	return events;
 }
 
 static uint32_t expire_persist(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)

@@ -40,6 +40,18 @@ static uint32_t too_big(
 	return TCP_EV_OUTPUT;
 }
 
+/* MUST-56: it changes nothing; SHLD-25: but may be known. */
+static uint32_t soft(struct tcb *t, uint8_t family, uint8_t type)
+{
+	if (type == (family == 4 ? 3 : 1))
+		return tcb_soft_error(t, HR_SOFT_UNREACHABLE);
+	if (type == (family == 4 ? 11 : 3))
+		return tcb_soft_error(t, HR_SOFT_TTL);
+	if (type == (family == 4 ? 12 : 4))
+		return tcb_soft_error(t, HR_SOFT_PARAMETER);
+	return 0;
+}
+
 uint32_t hr_tcp_icmp(struct tcp_ctx *c, struct tcb *t, uint8_t family, uint8_t type, uint8_t code,
 	uint32_t seq, uint32_t mtu, uint64_t now_us)
 {
@@ -49,5 +61,5 @@ uint32_t hr_tcp_icmp(struct tcp_ctx *c, struct tcb *t, uint8_t family, uint8_t t
 		return too_big(c, t, family, mtu, now_us);
 	if (t->state == TCPS_SYN_SENT && is_hard(family, type, code))
 		return hr_tcb_end(t, HR_REFUSED);
-	return 0;
+	return soft(t, family, type);
 }

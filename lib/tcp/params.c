@@ -112,6 +112,34 @@ int hr_tcp_params_add(struct tcp_ctx *c, const struct hr_tcp_params *p)
 	return c->n_params++;
 }
 
+int hr_tcp_params_change(struct tcp_ctx *c, struct tcb *t, const struct hr_tcp_params *p)
+{
+	struct hr_tcp_params next = c->params[t->params];
+	int i;
+
+	next.ttl = p->ttl;
+	next.dscp = p->dscp;
+	next.nagle = p->nagle;
+	next.psh = p->psh;
+	next.ack_every = p->ack_every;
+	next.delack_us = p->delack_us;
+	next.retries = p->retries;
+	next.user_timeout_ms = p->user_timeout_ms;
+	next.keepalive_ms = p->keepalive_ms;
+	next.keepalive_interval_ms = p->keepalive_interval_ms;
+	next.keepalive_probes = p->keepalive_probes;
+	next.rto_min_us = p->rto_min_us;
+	next.rto_max_us = p->rto_max_us;
+	next.time_wait_ms = p->time_wait_ms;
+	next.fin_wait2_ms = p->fin_wait2_ms;
+	i = hr_tcp_params_add(c, &next);
+	if (i < 0)
+		return i;
+	t->params = (uint16_t)i;
+	t->flags = next.nagle ? t->flags & ~TF_NODELAY : t->flags | TF_NODELAY;
+	return 0;
+}
+
 /* RFC 7323 2.2: the smallest shift that lets 16 bits tell the whole buffer. */
 uint8_t hr_params_wscale(const struct hr_tcp_params *p)
 {

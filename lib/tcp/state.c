@@ -42,7 +42,7 @@ uint32_t hr_tcb_end(struct tcb *t, enum hr_reason why)
 	if (t->state == TCPS_CLOSED)
 		return 0;
 	tcb_enter(t, TCPS_CLOSED);
-	t->reason = (uint8_t)why;
+	t->reason = why & 0xf;
 	t->flags &=
 		~(TF_ACK_NOW | TF_ACK_SOON | TF_ACK_DELAY | TF_SEND_RST | TF_PROBE | TF_KEEPALIVE);
 	hr_timer_arm(t, TT_NONE, HR_NEVER);
@@ -190,5 +190,7 @@ void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_in
 	i->rcv_wscale = t->rcv_scale;
 	i->timestamps = (t->flags & TF_TS) != 0;
 	i->sack = (t->flags & TF_SACK) != 0;
+	i->soft_error = (enum hr_soft_error)t->soft_error;
+	i->urgent_bytes = x != NULL && x->urg_pending ? x->rcv_up - (t->rcv_nxt - t->rcv_held) : 0;
 	i->bytes_acked = t->snd_una == t->iss ? 0 : hr_tcp_send_offset(t, t->snd_una);
 }

@@ -153,14 +153,15 @@ struct tcb {
 	uint32_t delack_at;              /* low 32 bits, when TF_ACK_DELAY */
 	uint32_t last_rcv_ms;            /* when the peer was last heard: keep-alive, linger */
 	uint32_t min_rtt_us;             /* UINT32_MAX = unknown */
-	uint16_t rcv_mss;      /* the peer's segment size, as observed: what ack_every counts */
-	uint8_t quickack;      /* segments still to be acknowledged at once */
-	uint8_t rcv_full : 4;  /* full segments received, up to 15: then this is bulk */
-	uint8_t rcv_odd : 4;   /* low bits of the last length short of rcv_mss */
-	uint16_t snd_wraps;    /* times snd_una went round past iss + 1 */
-	uint8_t keep_probes;   /* unanswered keep-alive probes */
-	uint8_t reason;        /* enum hr_reason, valid when CLOSED */
-	struct tx_range range; /* the embedded one */
+	uint16_t rcv_mss;       /* the peer's segment size, as observed: what ack_every counts */
+	uint8_t quickack;       /* segments still to be acknowledged at once */
+	uint8_t rcv_full : 4;   /* full segments received, up to 15: then this is bulk */
+	uint8_t rcv_odd : 4;    /* low bits of the last length short of rcv_mss */
+	uint16_t snd_wraps;     /* times snd_una went round past iss + 1 */
+	uint8_t keep_probes;    /* unanswered keep-alive probes */
+	uint8_t reason : 4;     /* enum hr_reason, valid when CLOSED */
+	uint8_t soft_error : 4; /* enum hr_soft_error, the last one */
+	struct tx_range range;  /* the embedded one */
 };
 _Static_assert(sizeof(struct tcb) == 208, "leaves 48 bytes of 256 to the engine");
 

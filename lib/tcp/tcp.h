@@ -33,6 +33,7 @@
 #define TCP_EV_STRAY                                                                               \
 	BIT(8) /* answer this segment with hr_tcp_reset_for(), as for a stranger (the segment's    \
 		  values stay valid) */
+#define TCP_EV_ERROR      BIT(9) /* a soft error: t->soft_error */
 #define TCP_EV_DROP_SHIFT 24
 
 static inline enum hr_drop hr_tcp_ev_drop(uint32_t ev)
@@ -267,6 +268,8 @@ void hr_tcp_release(struct tcp_ctx *c, struct tcb *t);
 /* Index of an equal parameter set, added when new; negative -ENOSPC. Index 0 is the engine default.
  */
 int hr_tcp_params_add(struct tcp_ctx *c, const struct hr_tcp_params *p);
+/* Give the connection those of p that may change while it lives. 0 or -ENOSPC. */
+int hr_tcp_params_change(struct tcp_ctx *c, struct tcb *t, const struct hr_tcp_params *p);
 /* TS offset of a key; the timestamp clock is now_us / 1000 + offset. */
 uint32_t hr_tcp_ts_offset(const struct tcp_ctx *c, const struct hr_flow_key *k);
 /* Fill the numbers of hr_conn_info that the core knows. */

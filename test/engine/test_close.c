@@ -102,8 +102,8 @@ static void test_stale(void **state)
 	sink_free(&b);
 }
 
-/* SHLD-3: RFC 9293 3.6.1: hr_close() with unread bytes is a RST, and so is what arrives after it.
- */
+/* SHLD-3, BUG-16: RFC 9293 3.6.1: hr_close() with unread bytes is a RST, and so is what arrives
+ * after it. */
 static void test_unread(void **state)
 {
 	static const uint8_t bytes[3000];

@@ -15,6 +15,7 @@ static void finish(struct pair *p)
 	pair_close(p);
 }
 
+/* BUG-16 */
 static void test_refused(void **state)
 {
 	for (unsigned family = 4; family <= 6; family += 2) {
@@ -36,7 +37,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* A thousand handshakes at once to a host that is not there, and one to a host that is. */
+/* BUG-16: A thousand handshakes at once to a host that is not there, and one to a host that is. */
 static void test_unreachable(void **state)
 {
 	for (unsigned family = 4; family <= 6; family += 2) {
