@@ -310,6 +310,7 @@ static void strip_known_syn(struct tcb *t, struct tcp_seg *s)
 		return;
 	s->seq++;
 	s->flags &= (uint8_t)~TCPF_SYN;
+	s->wnd >>= t->snd_scale; /* RFC 7323 2.2: the window of a SYN is not scaled */
 	t->flags |= TF_ACK_SOON;
 }
 

@@ -125,6 +125,19 @@ static void simultaneous_open_syn_ack_crosses(struct talk *v)
 	state_is(v, TCPS_ESTABLISHED);
 }
 
+/* SCALE: RFC 7323 2.2, the window of a SYN-ACK is not scaled, though both scales are known by then.
+ */
+static void simultaneous_open_window_of_syn_ack(struct talk *v)
+{
+	given_syn_sent(v);
+	hears(v, .flags = SYN, .seq = 0, .mss = 1000, .ws = WS(7), .wnd = 2048);
+	says(v, .flags = SYN | ACK, .seq = 0, .ack = 1);
+	hears(v, .flags = SYN | ACK, .seq = 0, .ack = 1, .mss = 1000, .ws = WS(7), .wnd = 2048);
+	says(v, .flags = ACK, .seq = 1, .ack = 1);
+	state_is(v, TCPS_ESTABLISHED);
+	expect(v, v->t->snd_wnd <= 2048);
+}
+
 /* In SYN-RECEIVED from a simultaneous open the SYN-ACK is what is retransmitted. */
 static void simultaneous_open_retransmits_syn_ack(struct talk *v)
 {
@@ -389,6 +402,7 @@ static const struct talk_test tests[] = {
 	TALK(data_without_the_third_ack),
 	TALK(simultaneous_open),
 	TALK(simultaneous_open_syn_ack_crosses),
+	TALK(simultaneous_open_window_of_syn_ack),
 	TALK(simultaneous_open_retransmits_syn_ack),
 	TALK(refused),
 	TALK(rst_in_syn_sent_must_acknowledge_the_syn),
