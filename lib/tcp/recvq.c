@@ -265,8 +265,8 @@ uint32_t hr_recv_data(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint6
 		 * nothing. */
 		if (x == NULL || x->ooo_bytes == before) {
 			bool held = x != NULL && x->n_sacks != 0 &&
-				    seq_le(x->sacks[0].left, fin_seq - 1) &&
-				    seq_gt(x->sacks[0].right, fin_seq - 1);
+				    seq_le(x->sacks[0].left, s->seq) &&
+				    seq_ge(x->sacks[0].right, fin_seq);
 
 			if (held)
 				note_duplicate(c, t, s->seq, fin_seq);

@@ -261,6 +261,32 @@ static void out_of_order_memory_is_bounded(struct talk *v)
 	app_reads(v, 3);
 }
 
+/* RFC 2883 4: a segment that there was no room for is no duplicate, though its tail was here
+ * before. */
+static void refused_for_memory_is_no_duplicate(struct talk *v)
+{
+	uint32_t n = 0, told_right;
+
+	v->params.rcv_buf_bytes = 2048;
+	given_established(v, .sack = true);
+	while (v->drop != DROP_tcp_ooo_full) {
+		expect(v, n < 500);
+		hears(v, .flags = ACK, .seq = 101 + 4 * n, .ack = 1, .len = 2);
+		if (v->drop != DROP_tcp_ooo_full)
+			n++;
+		while (v->next_said != v->n_said)
+			(void)says_something(v);
+	}
+	/* Two bytes that nobody has, and the two that came last. */
+	told_right = 101 + 4 * (n - 1) + 2;
+	hears(v, .flags = ACK, .seq = told_right - 4, .ack = 1, .len = 4);
+	dropped(v, DROP_tcp_ooo_full);
+	expect(v, (v->t->flags & TF_DSACK) == 0);
+	expect(v,
+		v->said[v->next_said].o.sack[0].left == v->said[v->next_said].o.sack[0].right - 2);
+	(void)says_something(v);
+}
+
 /* TS-4: the echo does not advance over a hole, and takes the filling segment's timestamp. */
 static void echo_over_a_hole(struct talk *v)
 {
@@ -295,6 +321,7 @@ static const struct talk_test tests[] = {
 	TALK(nothing_follows_a_fin),
 	TALK(out_of_order_past_the_window),
 	TALK(out_of_order_memory_is_bounded),
+	TALK(refused_for_memory_is_no_duplicate),
 	TALK(echo_over_a_hole),
 };
 
