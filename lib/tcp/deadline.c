@@ -92,10 +92,16 @@ static uint64_t at_ms(uint64_t now_us, uint32_t ms)
 	return at < 0 ? 0 : (uint64_t)at * 1000;
 }
 
+static bool orphan_in_fin_wait_2(const struct tcb *t)
+{
+	return t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_DEAF);
+}
+
+/* An orphan has a limit of its own, which answers do not move: probes would follow one another. */
 static bool keepalive_applies(const struct tcp_ctx *c, const struct tcb *t)
 {
 	return tcp_params(c, t)->keepalive_ms != 0 && tcb_flight(t) == 0 &&
-	       t->timer != TT_PERSIST &&
+	       t->timer != TT_PERSIST && !orphan_in_fin_wait_2(t) &&
 	       tcb_in(t, BIT(TCPS_ESTABLISHED) | BIT(TCPS_CLOSE_WAIT) | BIT(TCPS_FIN_WAIT_2));
 }
 
@@ -104,11 +110,6 @@ static uint32_t keepalive_ms(const struct tcp_ctx *c, const struct tcb *t)
 	const struct hr_tcp_params *p = tcp_params(c, t);
 
 	return t->last_rcv_ms + p->keepalive_ms + t->keep_probes * p->keepalive_interval_ms;
-}
-
-static bool orphan_in_fin_wait_2(const struct tcb *t)
-{
-	return t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_DEAF);
 }
 
 uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)

@@ -53,6 +53,21 @@ static void nobody_answers(struct talk *v)
 	ended(v, HR_KEEPALIVE);
 }
 
+/* An orphan in FIN-WAIT-2 has its own limit: an answered probe must not earn the next one at once.
+ */
+static void no_probes_from_an_orphan(struct talk *v)
+{
+	given_keepalive(v);
+	app_closes(v);
+	says(v, .flags = FIN | ACK, .seq = 1, .ack = 1);
+	hears(v, .flags = ACK, .seq = 1, .ack = 2);
+	state_is(v, TCPS_FIN_WAIT_2);
+	quiet_for(v, SEC(20));
+	hears(v, .flags = ACK, .seq = 1, .ack = 2);
+	quiet_for(v, SEC(20));
+	counted(v, keepalive_probes, 0);
+}
+
 /* MUST-26: whatever is received starts the interval again. */
 static void traffic_restarts_the_interval(struct talk *v)
 {
@@ -99,6 +114,7 @@ static const struct talk_test tests[] = {
 	TALK(probe),
 	TALK(the_last_probe_is_answered),
 	TALK(nobody_answers),
+	TALK(no_probes_from_an_orphan),
 	TALK(traffic_restarts_the_interval),
 	TALK(no_probe_while_data_is_outstanding),
 	TALK(peers_probe_is_answered),
