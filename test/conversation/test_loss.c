@@ -550,6 +550,31 @@ static void restart_after_idle(struct talk *v)
 		(void)says_something(v);
 }
 
+/* A timeout that finds no memory for recovery, though congestion control finds some right behind
+ * it. */
+static void timeout_without_memory(struct talk *v)
+{
+	v->params.cc = HR_CC_CUBIC;
+	given_established(v, .sack = true);
+	app_sends(v, 100);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 100);
+	/* The probe needs it as well. */
+	v->exts.fail_after = 1;
+	while (v->next_said == v->n_said || v->t->backoff == 0) {
+		if (v->next_said != v->n_said) {
+			(void)says_something(v);
+			v->exts.fail_after = 1;
+		}
+		after(v, MS(100));
+		expect(v, v->now - v->t0 < SEC(10));
+	}
+	hr_tcb_check(&v->ctx, v->t);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 101);
+	hr_tcb_check(&v->ctx, v->t);
+}
+
 static const struct talk_test tests[] = {
 	TALK(rto_timeline),
 	TALK(rto_follows_the_rtt),
@@ -582,6 +607,7 @@ static const struct talk_test tests[] = {
 	TALK(sack_of_a_part),
 	TALK(timeout_in_recovery),
 	TALK(restart_after_idle),
+	TALK(timeout_without_memory),
 };
 
 int main(void)
