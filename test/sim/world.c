@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One world: the dice thrown from its seed, the virtual clock that jumps from one thing to the
- * next, the healing of the link, and the account at the end: nothing may be left over and every
- * received packet must have left by one door.
+ * One world: hosts are made as the dice say, the virtual clock jumps from one thing to the next,
+ * the links heal, everything has to come to its end within a bound.
  */
-#include "sim.h"
-
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <rte_mempool.h>
-
-#include "base/base.h"
-#include "engine/engine.h"
+#include "sim.h"
 
 #define TURNS_AT_ONCE 20000 /* turns at one instant: more is a live-lock */
-#define STEPS_MAX                                                                                  \
-	400000 /* instants of one world at which something happened: more is a worker that spins   \
-		*/
-#define HEAL_AFTER_US 40000000 /* the link is bad for so long */
-#define END_WITHIN_US                                                                              \
-	1200000000ull              /* after the healing: R2 and the longest back-off are within    \
-				    */
-#define REAP_AFTER_US 600000000ull /* after the healing: forget peers that aborted */
-#define DRAIN_US      400000000ull /* then TIME-WAIT and half-open entries end */
+/* Instants of one world at which something happened: more is a worker that spins. */
+#define STEPS_MAX 400000
+/* After the healing: R2 and the longest back-off are within. */
+#define END_WITHIN_US UINT64_C(1200000000)
+/* After the healing: forget peers that aborted. */
+#define REAP_AFTER_US UINT64_C(600000000)
+/* Then TIME-WAIT and half-open entries end. */
+#define DRAIN_US  400000000u
+#define MAX_SAID  5 /* violations printed of one world */
+#define FNV_PRIME UINT64_C(0x100000001b3)
 
+/* FNV-1a over words: a trace is megabytes. */
 void sim_hash(struct world *w, const void *data, size_t len)
 {
 	const uint8_t *p = data;
+	uint64_t word;
 
-	for (size_t i = 0; i < len; i++)
-		w->hash = (w->hash ^ p[i]) * 0x100000001b3ull; /* FNV-1a */
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		w->hash = (w->hash ^ word) * FNV_PRIME;
+		w->hash ^= w->hash >> 29;
+	}
+	for (; len > 0; p++, len--)
+		w->hash = (w->hash ^ *p) * FNV_PRIME;
 }
 
 void sim_violation(struct world *w, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (++w->violations > 5)
+	if (++w->violations > MAX_SAID)
 		return;
-	printf("VIOLATION seed %lu at %.6f s: ", (unsigned long)w->seed,
+	printf("VIOLATION seed %" PRIu64 " at %.6f s: ", w->seed,
 		(double)(w->now_us - w->start_us) / 1e6);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
@@ -49,12 +51,10 @@ void sim_violation(struct world *w, const char *fmt, ...)
 	printf("\n");
 }
 
-void sim_log(struct world *w, const char *fmt, ...)
+void sim_log_line(struct world *w, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!w->verbose)
-		return;
 	printf("%12.6f  ", (double)(w->now_us - w->start_us) / 1e6);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
@@ -67,61 +67,8 @@ static uint64_t world_clock(void *arg)
 	return ((struct world *)arg)->now_us;
 }
 
-/* --- dice
- * ------------------------------------------------------------------------------------------------------------------
- */
-
-static uint32_t pick(struct hr_rng *r, const uint32_t *of, unsigned n)
-{
-	return of[hr_rng_below(r, n)];
-}
-#define PICK(r, ...)                                                                               \
-	pick(r, (const uint32_t[]){__VA_ARGS__},                                                   \
-		sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
-
-static void roll_link(struct world *w, struct sim_impair *im)
-{
-	struct hr_rng *r = &w->rng;
-
-	im->loss = PICK(r, 0, 0, 1, 5, 20, 100, 200) / 1000.0;
-	im->burst = PICK(r, 0, 0, 0, 5) / 1000.0;
-	im->burst_len = PICK(r, 2, 10, 30);
-	im->dup = PICK(r, 0, 0, 10, 100) / 1000.0;
-	im->reorder = PICK(r, 0, 0, 10, 100) / 1000.0;
-	im->corrupt = PICK(r, 0, 0, 0, 20) / 1000.0;
-	im->delay_us = PICK(r, 10, 1000, 20000, 100000, 300000);
-	im->jitter_us = PICK(r, 0, 0, 100, 5000, 50000);
-	im->bytes_per_s = PICK(r, 0, 0, 50000, 1000000, 100000000);
-	im->queue_bytes = PICK(r, 5000, 30000, 200000);
-	if (hr_rng_chance(r, 0.1)) {
-		im->outage_from_us = w->start_us + hr_rng_below(r, 10000000);
-		im->outage_us = hr_rng_below(r, 8000000);
-	}
-}
-
-static void roll_params(struct world *w, struct hr_tcp_params *p)
-{
-	struct hr_rng *r = &w->rng;
-
-	*p = hr_tcp_params_default;
-	p->mss = (uint16_t)PICK(r, 0, 0, 0, 536, 1000, 100);
-	p->iw_segments = (uint16_t)PICK(r, 1, 4, 10);
-	p->wscale = (uint8_t)PICK(r, 255, 255, 0, 7, 14);
-	p->timestamps = hr_rng_chance(r, 0.7);
-	p->sack = hr_rng_chance(r, 0.8);
-	p->nagle = hr_rng_chance(r, 0.5);
-	p->ack_every = (uint8_t)PICK(r, 1, 2, 2);
-	p->rcv_buf_bytes = PICK(r, 2048, 5000, 30000, 100000, 262144, 1000000);
-	p->snd_buf_bytes = PICK(r, 2048, 5000, 30000, 262144, 1000000);
-	p->delack_us = PICK(r, 0, 1000, 40000, 200000);
-	p->rto_min_us = PICK(r, 5000, 50000, 200000, 200000, 1000000);
-	p->rto_max_us = PICK(r, 5000000, 20000000, 60000000);
-	p->keepalive_ms = PICK(r, 0, 0, 3000);
-	p->keepalive_interval_ms = 75000;
-	/* A shift too coarse for a small buffer is refused: take the largest that is not. */
-	while (p->wscale != 255 && p->wscale > 0 && hr_tcp_params_check(p, NULL, 0) != 0)
-		p->wscale--;
-}
+/* --- making
+ * --------------------------------------------------------------------------------------- */
 
 static bool make_engine(struct world *w, enum sim_side side)
 {
@@ -129,7 +76,6 @@ static bool make_engine(struct world *w, enum sim_side side)
 	struct hr_engine_config cfg = hr_engine_config_default;
 	struct hr_addr_config addr = {.count = 1, .prefix_len = w->v6 ? 64 : 24};
 	char err[HR_ERRLEN], name[24];
-	unsigned workers = hr_rng_chance(&w->rng, 0.2) ? 2 : 1;
 
 	snprintf(name, sizeof(name), "sim%u", serial++);
 	must(hr_ip_parse(w->v6            ? side == CLIENT ? "2001:db8::1" : "2001:db8::2"
@@ -137,98 +83,125 @@ static bool make_engine(struct world *w, enum sim_side side)
 					  : "198.18.0.2",
 		     &w->addr[side], err, sizeof(err)) == 0);
 	addr.first = w->addr[side];
-	sim_port_init(&w->port[side], w, side, (uint16_t)workers);
-	w->port[side].astray = hr_rng_chance(&w->rng, 0.3) ? 0.05 : 0;
-	roll_link(w, &w->port[side].out);
-	hr_rng_seed(&w->port[side].rng, w->seed * 2 + side + 77);
-	roll_params(w, &cfg.tcp);
+	cfg.tcp = w->params[side];
 	cfg.name = name;
-	cfg.workers = workers;
+	cfg.workers = w->workers[side];
 	cfg.ports[0] = sim_port_open(&w->port[side]);
 	cfg.n_ports = 1;
 	cfg.addrs = &addr;
 	cfg.n_addrs = 1;
-	cfg.max_conns = 256;
-	cfg.max_half_open = PICK(&w->rng, 1, 64, 64, 64, 64);
-	w->cookies |= side == SERVER && cfg.max_half_open == 1;
-	cfg.max_time_wait = 64;
-	cfg.mbufs = 4096;
+	cfg.max_conns = SIM_FLOWS / 2 - 1;
+	cfg.max_half_open = w->max_half_open[side];
+	cfg.max_time_wait = w->max_time_wait[side];
+	cfg.mbufs = w->mbufs[side];
 	cfg.seed = w->seed * 2 + side + 1;
 	cfg.clock = world_clock;
 	cfg.clock_arg = w;
 	cfg.siphash = true;
 	cfg.idle = HR_IDLE_POLL;
+	cfg.rst_per_s = w->impatient ? 5 : 1000;
 	if (hr_engine_create(&cfg, &w->engine[side], err, sizeof(err)) != 0) {
 		sim_violation(w, "hr_engine_create(): %s", err);
 		return false;
 	}
+	for (unsigned i = 0; i < w->workers[side]; i++)
+		hr_worker_force_copy(hr_engine_worker(w->engine[side], i), w->force_copy);
 	return true;
 }
 
 /* A peer that aborted is not heard of again when its RST is lost; without keep-alive the
  * application must have a limit. */
-static void reap(struct sim_end *any)
+static void reap(struct world *w, uint32_t arg)
 {
-	struct world *w = any->w;
-
 	for (unsigned i = 0; i < w->n_ends; i++) {
 		struct sim_end *e = w->ends[i];
+		const struct sim_end *p = e->peer;
+		bool gone = p == NULL ||
+			    (p->closed && (p->given_up || w->starved || w->impatient || w->jumped));
 
-		if (!e->closed && e->connected && !e->given_up &&
-			(e->peer == NULL || (e->peer->closed && e->peer->given_up))) {
+		if (!e->closed && e->connected && !e->given_up && gone) {
 			e->given_up = true;
 			hr_abort(e->worker, e->c);
 		}
 	}
 }
 
+static struct sim_end *new_end(struct world *w, enum sim_side side, unsigned i)
+{
+	struct sim_end *e = calloc(1, sizeof(*e));
+
+	must(e != NULL);
+	w->ends[w->n_ends++] = e;
+	e->w = w;
+	e->side = side;
+	e->remote_port = SIM_PORT;
+	e->worker = hr_engine_worker(w->engine[side], i % hr_engine_workers(w->engine[side]));
+	sim_roll_app(e);
+	return e;
+}
+
+static void connect_at(struct sim_end *e, uint64_t at_us)
+{
+	sim_event_add(e->w, (struct sim_event){.at_us = at_us, .end = e, .act = sim_app_connect});
+}
+
+/* RFC 9293 figure 8: both ends connect to each other, before either has heard of it. */
+static void make_crossing(struct world *w, struct sim_end *a, unsigned i, uint64_t at_us)
+{
+	struct sim_end *b = new_end(w, SERVER, i);
+
+	a->peer = b;
+	b->peer = a;
+	a->crossing = b->crossing = true;
+	a->local_port = b->remote_port = (uint16_t)(2000 + i);
+	a->remote_port = b->local_port = (uint16_t)(3000 + i);
+	if (a->plan == PLAN_AFTER_EOF || a->plan == PLAN_CLOSE_EOF)
+		b->plan = b->plan == PLAN_ABORT ? PLAN_ABORT : PLAN_SHUT;
+	connect_at(b, at_us);
+}
+
+static void make_conns(struct world *w)
+{
+	struct choice *ch = w->ch;
+
+	for (unsigned i = 0; i < w->n_conns; i++) {
+		struct sim_end *e = new_end(w, CLIENT, i);
+		uint64_t at_us = w->now_us + choose(ch, 3000000);
+
+		connect_at(e, at_us);
+		if (chance(ch, PERCENT(12)))
+			make_crossing(w, e, i, at_us);
+		else if (chance(ch, PERCENT(2)))
+			e->remote_port = SIM_PORT + 1; /* nobody listens */
+	}
+}
+
 static bool make_world(struct world *w)
 {
-	struct hr_rng *r = &w->rng;
-
-	/* Clocks near the wrap of their low 32 bits are as likely as others. */
-	w->start_us = hr_rng_chance(r, 0.5) ? 1000000 + hr_rng_below(r, 1u << 31)
-		      : hr_rng_chance(r, 0.5)
-			      ? (UINT64_C(1) << 32) - hr_rng_below(r, 20000000)
-			      : (UINT64_C(1) << 32) * 1000 - hr_rng_below(r, 20000000);
-	w->now_us = w->start_us;
-	w->heal_us = w->start_us + HEAL_AFTER_US;
-	w->v6 = hr_rng_chance(r, 0.4);
-	w->mtu = (uint16_t)(w->v6 ? PICK(r, 1500, 1280) : PICK(r, 1500, 1500, 1006, 576));
-	w->n_conns = 1 + hr_rng_below(r, hr_rng_chance(r, 0.5) ? 3 : SIM_MAX_CONNS);
+	sim_roll_world(w);
 	if (!make_engine(w, CLIENT) || !make_engine(w, SERVER))
 		return false;
-	for (unsigned s = 0; s < 2; s++)
+	for (unsigned s = 0; s < 2; s++) {
+		const struct sim_impair *im = &w->port[s].out;
+		const struct hr_tcp_params *p = &w->params[s];
+
 		sim_log(w,
-			"%s: %u workers, %.2f astray, loss %.3f, delay %u us, rate %lu B/s, MTU %u",
-			s == CLIENT ? "client" : "server", hr_engine_workers(w->engine[s]),
-			w->port[s].astray, w->port[s].out.loss, w->port[s].out.delay_us,
-			(unsigned long)w->port[s].out.bytes_per_s, w->mtu);
+			"%s: %u workers, astray %u ppm, loss %u ppm, delay %u us, rate %" PRIu64
+			" B/s, MTU %u; cc %u ecn %u sack %u ts %u mss %u wscale %u rcv %u snd %u",
+			s == CLIENT ? "client" : "server", w->workers[s], w->port[s].astray,
+			im->loss, im->delay_us, im->bytes_per_s, w->mtu, p->cc, p->ecn, p->sack,
+			p->timestamps, p->mss, p->wscale, p->rcv_buf_bytes, p->snd_buf_bytes);
+	}
 	must(hr_listen(w->engine[SERVER], &(struct hr_ip){0}, SIM_PORT, &sim_server_app, w, NULL) ==
 		0);
-	for (unsigned i = 0; i < w->n_conns; i++) {
-		struct sim_end *e = calloc(1, sizeof(*e));
-
-		must(e != NULL);
-		w->ends[w->n_ends++] = e;
-		e->w = w;
-		e->side = CLIENT;
-		e->worker = hr_engine_worker(
-			w->engine[CLIENT], i % hr_engine_workers(w->engine[CLIENT]));
-		hr_rng_seed(&e->rng, hr_rng_u64(r));
-		sim_event_add(w, (struct sim_event){.at_us = w->now_us + hr_rng_below(r, 3000000),
-					 .end = e,
-					 .act = sim_app_connect});
-	}
-	sim_event_add(
-		w, (struct sim_event){
-			   .at_us = w->heal_us + REAP_AFTER_US, .end = w->ends[0], .act = reap});
+	make_conns(w);
+	sim_faults_plan(w);
+	sim_event_add(w, (struct sim_event){.at_us = w->heal_us + REAP_AFTER_US, .world = reap});
 	return true;
 }
 
 /* --- time
- * -------------------------------------------------------------------------------------------------------------------
- */
+ * ------------------------------------------------------------------------------------------- */
 
 static uint64_t next_time(struct world *w)
 {
@@ -245,19 +218,6 @@ static uint64_t next_time(struct world *w)
 /* For -v: what is still open when the link heals. */
 static void show_ends(struct world *w)
 {
-	for (unsigned s = 0; s < 2 && w->verbose; s++)
-		for (unsigned i = 0; i < hr_engine_workers(w->engine[s]); i++) {
-			struct hr_worker *worker = hr_engine_worker(w->engine[s], i);
-			struct hr_census c;
-
-			hr_worker_census(worker, &c);
-			sim_log(w,
-				"%s worker %u: %u connections, %u ready, %u dirty, %u mbufs out, "
-				"%u in the pool; %lu frames met no mbuf",
-				s == CLIENT ? "client" : "server", i, c.conns, c.ready, c.dirty,
-				c.mbufs, rte_mempool_avail_count(hr_worker_pool(worker)),
-				(unsigned long)w->no_mbuf);
-		}
 	for (unsigned i = 0; i < w->n_ends && w->verbose; i++) {
 		const struct sim_end *e = w->ends[i];
 		struct hr_conn_info c;
@@ -274,43 +234,63 @@ static void show_ends(struct world *w)
 	}
 }
 
+static void happen(struct world *w)
+{
+	struct sim_event ev;
+
+	while (sim_event_pop(w, w->now_us, &ev)) {
+		if (ev.frame != NULL) {
+			w->in_flight--;
+			sim_port_deliver(&w->port[ev.to], ev.frame);
+		} else if (ev.world != NULL) {
+			ev.world(w, ev.arg);
+		} else {
+			ev.act(ev.end);
+		}
+	}
+}
+
+/* One turn of each worker, in an order that may be any; true while somebody has work. */
+static bool turn_all(struct world *w)
+{
+	unsigned n0 = w->workers[0], n = n0 + w->workers[1], first = 0;
+	bool busy = false, backwards = false;
+
+	if (w->shuffle) {
+		first = choose(w->ch, n);
+		backwards = choose(w->ch, 2) != 0;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = (first + (backwards ? n - i : i)) % n;
+		enum sim_side side = k < n0 ? CLIENT : SERVER;
+		unsigned at = k < n0 ? k : k - n0, work;
+		struct hr_worker *worker = hr_engine_worker(w->engine[side], at);
+
+		work = hr_worker_turn(worker);
+		sim_oracle_turn(w, side, at);
+		busy |= work != 0 || hr_worker_deadline(worker) <= w->now_us;
+	}
+	return busy;
+}
+
 /* Everything that is due now: events, then turns until nobody has work. */
 static void step(struct world *w)
 {
-	struct sim_event ev;
 	unsigned turns = 0;
-	bool busy = true;
 
 	if (!w->healed && w->now_us >= w->heal_us) {
 		w->healed = true;
 		sim_log(w, "the link heals");
 		show_ends(w);
 	}
-	while (sim_event_pop(w, w->now_us, &ev)) {
-		if (ev.frame != NULL) {
-			w->in_flight--;
-			sim_port_deliver(&w->port[ev.to], ev.frame);
-		} else {
-			ev.act(ev.end);
-		}
-	}
-	while (busy) {
-		busy = false;
-		for (unsigned s = 0; s < 2; s++)
-			for (unsigned i = 0; i < hr_engine_workers(w->engine[s]); i++) {
-				struct hr_worker *worker = hr_engine_worker(w->engine[s], i);
-				unsigned work = hr_worker_turn(worker);
-
-				hr_worker_check(worker);
-				busy |= work != 0 || hr_worker_deadline(worker) <= w->now_us;
-			}
+	happen(w);
+	while (turn_all(w))
 		if (++turns > TURNS_AT_ONCE) {
 			sim_violation(
 				w, "a worker has work at the same instant for ever (live-lock)");
 			w->now_us++;
 			return;
 		}
-	}
 }
 
 static bool all_closed(const struct world *w)
@@ -319,24 +299,6 @@ static bool all_closed(const struct world *w)
 		if (!w->ends[i]->closed)
 			return false;
 	return true;
-}
-
-static bool empty(struct world *w, struct hr_census *sum)
-{
-	bool yes = w->in_flight == 0;
-
-	memset(sum, 0, sizeof(*sum));
-	for (unsigned s = 0; s < 2; s++)
-		for (unsigned i = 0; i < hr_engine_workers(w->engine[s]); i++) {
-			struct hr_census c;
-
-			hr_worker_census(hr_engine_worker(w->engine[s], i), &c);
-			for (unsigned k = 0; k < sizeof(c) / sizeof(uint32_t); k++)
-				((uint32_t *)sum)[k] += ((uint32_t *)&c)[k];
-		}
-	for (unsigned k = 0; k < sizeof(*sum) / sizeof(uint32_t); k++)
-		yes &= ((uint32_t *)sum)[k] == 0;
-	return yes;
 }
 
 static void run(struct world *w)
@@ -349,7 +311,10 @@ static void run(struct world *w)
 
 		if (drain_end == HR_NEVER && all_closed(w) && w->now_us > w->start_us + 3000000)
 			drain_end = w->now_us + DRAIN_US;
-		if (drain_end != HR_NEVER && empty(w, &c))
+		if (drain_end != HR_NEVER && !all_closed(w)) /* somebody connected again */
+			drain_end = HR_NEVER;
+		if (drain_end != HR_NEVER && w->held[0] == NULL && w->held[1] == NULL &&
+			sim_oracle_empty(w, &c))
 			break;
 		if (at == HR_NEVER || at > RTE_MIN(drain_end, w->heal_us + END_WITHIN_US))
 			break;
@@ -361,60 +326,43 @@ static void run(struct world *w)
 			show_ends(w);
 			break;
 		}
-		if (w->violations > 5)
+		if (w->violations > MAX_SAID)
 			break;
 	}
-	for (unsigned s = 0; s < 2; s++)
-		for (unsigned i = 0; i < hr_drop_count(); i++)
-			if (hr_engine_drop(w->engine[s], -1, i) != 0)
-				sim_log(w, "%s dropped %lu: %s", s == CLIENT ? "client" : "server",
-					(unsigned long)hr_engine_drop(w->engine[s], -1, i),
-					hr_drop_name(i));
-	for (unsigned i = 0; i < w->n_ends; i++)
-		sim_app_judge(w->ends[i]);
-	if (!empty(w, &c))
-		sim_violation(w,
-			"left over: %u connections, %u half-open, %u TIME-WAIT, %u ranges, %u "
-			"extensions, %u table entries, "
-			"%u timers, %u application timers, %u ready, %u dirty, %u mbufs, %u frames "
-			"in flight",
-			c.conns, c.half_open, c.time_wait, c.ranges, c.exts, c.table, c.timers,
-			c.app_timers, c.ready, c.dirty, c.mbufs, w->in_flight);
-	for (unsigned s = 0; s < 2; s++)
-		for (unsigned i = 0; i < hr_engine_workers(w->engine[s]); i++)
-			if (!hr_metrics_balanced(
-				    hr_worker_metrics(hr_engine_worker(w->engine[s], i))))
-				sim_violation(w,
-					"side %u worker %u: a received packet left by no door, or "
-					"by two",
-					s, i);
+	if (w->start_us >> 32 != w->now_us >> 32)
+		reach(w->reached, R_CLOCK_WRAP);
+	if ((w->start_us / 1000) >> 32 != (w->now_us / 1000) >> 32)
+		reach(w->reached, R_MS_WRAP);
+	sim_faults_end(w);
+	sim_oracle_end(w);
 }
 
 /* --- one world
- * ---------------------------------------------------------------------------------------------------------------
- */
+ * ------------------------------------------------------------------------------------------ */
 
 static void add_totals(const struct world *w, struct sim_totals *t)
 {
-	t->worlds++;
+	if (t->worlds == t->cap_segments) {
+		t->cap_segments = t->cap_segments * 2 + 1024;
+		t->segments = realloc(t->segments, t->cap_segments * sizeof(*t->segments));
+		must(t->segments != NULL);
+	}
+	t->segments[t->worlds++] = (uint32_t)w->segments;
 	t->violations += w->violations;
 	t->frames += w->frames;
 	t->virtual_us += w->now_us - w->start_us;
 	t->conns += w->n_conns;
 	t->ghosts += w->ghosts;
-	t->lost += w->lost;
-	t->dups += w->dups;
-	t->reordered += w->reordered;
-	t->corrupted += w->corrupted;
-	t->overflowed += w->overflowed;
-	for (unsigned i = 0; i < w->n_conns && w->ends[i] != NULL; i++)
-		t->smooth += w->ends[i]->reason == HR_CLOSED;
-	for (unsigned s = 0; s < 2 && t->counters != NULL; s++)
-		for (unsigned i = 0; w->engine[s] != NULL && i < hr_counter_count(); i++)
-			t->counters[i] += hr_engine_counter(w->engine[s], -1, i);
+	for (unsigned i = 0; i < w->n_ends; i++)
+		t->smooth += w->ends[i]->side == CLIENT && w->ends[i]->connected &&
+			     w->ends[i]->reason == HR_CLOSED;
+	for (unsigned s = 0; s < 2; s++)
+		if (w->engine[s] != NULL)
+			sometimes_engine(&t->reached, w->engine[s]);
 }
 
-uint64_t sim_run(uint64_t seed, bool verbose, struct sim_totals *t)
+uint64_t sim_run(
+	uint64_t seed, struct choice *ch, bool verbose, const char *broken, struct sim_totals *t)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct sim_event ev;
@@ -422,15 +370,21 @@ uint64_t sim_run(uint64_t seed, bool verbose, struct sim_totals *t)
 
 	must(w != NULL);
 	w->seed = seed;
+	w->ch = ch;
 	w->verbose = verbose;
+	w->broken = broken;
+	w->reached = &t->reached;
 	w->hash = 0xcbf29ce484222325ull;
-	hr_rng_seed(&w->rng, seed);
 	if (make_world(w))
 		run(w);
 	add_totals(w, t);
 	for (unsigned s = 0; s < 2; s++)
 		if (w->engine[s] != NULL)
 			hr_engine_destroy(w->engine[s]);
+	if (sim_pools_leaky() != 0) {
+		sim_violation(w, "a pool came back with packets missing");
+		t->violations++;
+	}
 	while (sim_event_pop(w, UINT64_MAX, &ev))
 		free(ev.frame);
 	for (unsigned s = 0; s < 2; s++)

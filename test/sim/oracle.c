@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * After every turn: each connection of the worker is whole (hr_tcb_check()), its numbers only move
+ * forward, and what it sent fits its congestion window. At the end of the world: nothing is left
+ * over and every received packet left by one door.
+ */
+#include "sim.h"
+
+#include "tcp/core.h"
+
+/*
+ * What may be in flight beyond cwnd when something was sent: a tail loss probe, two segments of
+ * limited transmit (RFC 3042), and the first retransmission of a recovery.
+ */
+#define PIPE_ALLOWANCE_SEGMENTS 4
+
+static void watch_cwnd(
+	struct world *w, const struct tcp_ctx *ctx, const struct tcb *t, const struct sim_flow *f)
+{
+	uint32_t acked = t->snd_una - f->snd_una, pipe, most;
+
+	if (t->snd_nxt == f->snd_nxt || !tcb_in(t, TCPS_SYNCHRONISED))
+		return;
+	if (t->snd_nxt == f->snd_nxt + 1 && (t->flags & TF_FIN_SENT))
+		return; /* a FIN alone does not wait for cwnd */
+	pipe = hr_tcb_pipe(ctx, t);
+	/* The window of the last turn grows by no more than what was acknowledged since. */
+	most = RTE_MAX(f->cwnd + acked, t->cwnd) + PIPE_ALLOWANCE_SEGMENTS * t->snd_mss;
+	if (w->broken != NULL && strcmp(w->broken, "cwnd") == 0)
+		most /= 2;
+	if (pipe > most)
+		sim_violation(w, "in flight %u, allowed %u (cwnd was %u, is %u)", pipe, most,
+			f->cwnd, t->cwnd);
+}
+
+static void watch(struct world *w, enum sim_side side, unsigned worker, struct hr_worker *hw,
+	const struct conn *c)
+{
+	const struct tcb *t = &c->tcb;
+	struct sim_flow *f;
+
+	hr_tcb_check(&hw->tcp, t);
+	if (t->state == TCPS_CLOSED)
+		return;
+	f = sim_flow_of(w, side, worker, c);
+	if (f->watched) {
+		if (seq_lt(t->snd_una, f->snd_una) || seq_lt(t->snd_nxt, f->snd_nxt))
+			sim_violation(w, "SND.UNA or SND.NXT went back: %u to %u, %u to %u",
+				f->snd_una, t->snd_una, f->snd_nxt, t->snd_nxt);
+		if (f->state == TCPS_SYN_SENT && t->state == TCPS_SYN_RECEIVED)
+			reach(w->reached, R_SIM_OPEN);
+		if (f->state == TCPS_FIN_WAIT_1 && t->state == TCPS_CLOSING)
+			reach(w->reached, R_SIM_CLOSE);
+		if (t->backoff > f->backoff && tcb_flight(t) != 0)
+			reach_cell(w->reached, f->state, E_RTO);
+		if (t->keep_probes > f->keep_probes)
+			reach_cell(w->reached, f->state, E_KEEPALIVE);
+		watch_cwnd(w, &hw->tcp, t, f);
+	}
+	f->watched = true;
+	f->state = t->state;
+	f->backoff = t->backoff;
+	f->keep_probes = t->keep_probes;
+	f->snd_una = t->snd_una;
+	f->snd_nxt = t->snd_nxt;
+	f->cwnd = t->cwnd;
+}
+
+void sim_oracle_turn(struct world *w, enum sim_side side, unsigned worker)
+{
+	struct hr_worker *hw = hr_engine_worker(w->engine[side], worker);
+
+	for (uint32_t i = 1; i <= hw->slab[HR_MEM_DIR].live; i++) {
+		const struct hr_dir_entry *d = hr_slab_at(&hw->slab[HR_MEM_DIR], i);
+
+		if ((d->index & HR_DIR_FREE) == 0)
+			watch(w, side, worker, hw, hr_conn_at(hw, d->index));
+	}
+}
+
+bool sim_oracle_empty(struct world *w, struct hr_census *sum)
+{
+	bool yes = w->in_flight == 0;
+
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned s = 0; s < 2; s++)
+		for (unsigned i = 0; i < hr_engine_workers(w->engine[s]); i++) {
+			struct hr_census c;
+
+			hr_worker_census(hr_engine_worker(w->engine[s], i), &c);
+			for (unsigned k = 0; k < sizeof(c) / sizeof(uint32_t); k++)
+				((uint32_t *)sum)[k] += ((uint32_t *)&c)[k];
+		}
+	for (unsigned k = 0; k < sizeof(*sum) / sizeof(uint32_t); k++)
+		yes &= ((uint32_t *)sum)[k] == 0;
+	return yes;
+}
+
+void sim_oracle_end(struct world *w)
+{
+	struct hr_census c;
+
+	for (unsigned i = 0; i < w->n_ends; i++)
+		sim_app_judge(w->ends[i]);
+	if (!sim_oracle_empty(w, &c))
+		sim_violation(w,
+			"left over: %u connections, %u half-open, %u TIME-WAIT, %u ranges, %u "
+			"extensions, %u table entries, "
+			"%u timers, %u application timers, %u ready, %u dirty, %u mbufs, %u frames "
+			"in flight",
+			c.conns, c.half_open, c.time_wait, c.ranges, c.exts, c.table, c.timers,
+			c.app_timers, c.ready, c.dirty, c.mbufs, w->in_flight);
+	for (unsigned s = 0; s < 2; s++)
+		for (unsigned i = 0; i < hr_engine_workers(w->engine[s]); i++)
+			if (!hr_metrics_balanced(
+				    hr_worker_metrics(hr_engine_worker(w->engine[s], i))))
+				sim_violation(w,
+					"side %u worker %u: a received packet left by no door, or "
+					"by two",
+					s, i);
+}
