@@ -38,8 +38,8 @@ def sh(*command, check=True):
     return done.stdout
 
 
-def need_lab(programs):
-    """What namespaces and CUBIC take, or a skip that names it."""
+def need_lab(programs, bridge=False):
+    """What namespaces, CUBIC and a bridge take, or a skip that names it."""
     if os.geteuid() != 0:
         skip("network namespaces need root")
     for command in ("ip", "ethtool"):
@@ -49,7 +49,11 @@ def need_lab(programs):
     if subprocess.run(["ip", "netns", "add", trial], capture_output=True, check=False).returncode != 0:
         skip("no network namespace can be made here")
     usable = subprocess.run(["ip", "netns", "exec", trial, "true"], capture_output=True, check=False).returncode == 0
+    bridged = not bridge or subprocess.run(["ip", "-n", trial, "link", "add", "name", "trial", "type", "bridge"], capture_output=True,
+                                           check=False).returncode == 0
     sh("ip", "netns", "delete", trial)
+    if not bridged:
+        skip("the kernel has no bridge")
     if not usable:
         skip("no program can be run in a network namespace here: in a chroot, / must be a mount point")
     if "cubic" not in open("/proc/sys/net/ipv4/tcp_available_congestion_control").read().split():
@@ -130,8 +134,8 @@ class Lab:
         if self.bridge:
             # a and c share a segment, on which hrlink has a port of its own: a pair whose ends are both here.
             self.veth("c", "c0", "lc")
-            self.ip("l", "link", "add", "segment", "type", "bridge")
-            self.ip("l", "link", "add", "hub", "type", "veth", "peer", "name", "lh")
+            self.ip("l", "link", "add", "name", "segment", "type", "bridge")
+            self.ip("l", "link", "add", "name", "hub", "type", "veth", "peer", "name", "lh")
             for name in ("hub", "lh"):
                 for feature in ("tx", "sg", "tso", "gso", "gro", "lro"):
                     sh("ip", "netns", "exec", self.ns("l"), "ethtool", "-K", name, feature, "off", check=False)

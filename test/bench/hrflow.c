@@ -19,6 +19,7 @@
 #define MEMORY_BYTES (224u << 20)
 #define CHUNK        (64 * 1024)
 #define CONNECT_S    60
+#define SAMPLE_US    100000
 
 struct flow {
 	bool sender, done, opened;
@@ -37,12 +38,22 @@ static void fill(struct hr_worker *w, hr_conn c)
 		;
 }
 
+/* The last look before the end: then the connection may be gone. */
+static void sample(struct hr_worker *w, void *arg)
+{
+	struct flow *f = arg;
+
+	if (hr_conn_info(w, f->conn, &f->info) == 0)
+		(void)hr_timer_start(w, SAMPLE_US, sample, f);
+}
+
 static void on_open(struct hr_worker *w, hr_conn c, void *user)
 {
 	struct flow *f = user;
 
 	f->conn = c;
 	f->opened = true;
+	sample(w, f);
 	if (f->sender) {
 		f->end_us += meter_now_us() - f->start_us; /* the run begins when it is open */
 		fill(w, c);
@@ -159,10 +170,8 @@ static void end_conn(struct hr_worker *w, void *arg)
 {
 	struct flow *f = arg;
 
-	if (f->opened && !f->done) {
-		(void)hr_conn_info(w, f->conn, &f->info);
+	if (f->opened && !f->done)
 		(void)hr_abort(w, f->conn);
-	}
 }
 
 static bool last_tick(void *arg, uint64_t elapsed_us)
