@@ -162,7 +162,11 @@ uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	if (a.dup)
 		hr_count(c->m, HR_C_dup_acks_in);
 
+	a.ece = (t->flags & TF_ECN) && (s->flags & (TCPF_ECE | TCPF_SYN)) == TCPF_ECE;
+
 	hr_loss_on_ack(c, t, &a, now_us);
+	if (t->flags & TF_ECN)
+		hr_ecn_ack_in(c, t, &a);
 	if (a.acked != 0) {
 		/* Neither during recovery nor by the ACK that ends it. */
 		if (!recovering && t->ca_state != CA_RECOVERY)

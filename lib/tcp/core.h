@@ -116,6 +116,7 @@ struct tcp_ack {
 	uint64_t now_us;
 	bool dsack;     /* the first block reported a duplicate */
 	bool dup;       /* RFC 5681 2: a duplicate ACK */
+	bool ece;       /* ECN negotiated, and the peer saw a mark */
 	bool only_retx; /* all newly acknowledged data had been retransmitted */
 };
 
@@ -198,12 +199,16 @@ struct tcp_cc_ops {
 	void (*unused)(struct tcb_ext *x, uint64_t now_us);
 	/* Congestion met `window` bytes: what to go on with. */
 	uint32_t (*ssthresh)(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint32_t window);
+	/* The same for marks (ECN); NULL: they are answered as loss. */
+	uint32_t (*ecn_ssthresh)(struct tcb *t, struct tcb_ext *x, uint32_t window);
+	/* Every ACK of a connection with ECN, before anything is decided by it. */
+	void (*delivered)(struct tcb *t, struct tcb_ext *x, const struct tcp_ack *a);
 	/* A retransmission timeout; ssthresh was asked before when this is a new event. */
 	void (*on_rto)(struct tcb_ext *x);
 	/* The last event was no congestion: be as before it. */
 	void (*undo)(struct tcb_ext *x, uint64_t now_us);
 };
-extern const struct tcp_cc_ops hr_cc_newreno, hr_cc_cubic;
+extern const struct tcp_cc_ops hr_cc_newreno, hr_cc_cubic, hr_cc_dctcp;
 extern const struct tcp_cc_ops *const hr_cc_table[HR_CC_COUNT];
 
 static inline const struct tcp_cc_ops *tcp_cc(const struct tcp_ctx *c, const struct tcb *t)
@@ -222,6 +227,12 @@ void hr_cwnd_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a);
 /* Congestion: lower ssthresh, once per event; flight: bytes in flight when it happened, those that
  * this ACK acknowledges included. cwnd is the caller's (PRR, or at once). */
 void hr_cwnd_cut(struct tcp_ctx *c, struct tcb *t, uint32_t flight);
+/* What to call the flight during an ACK. */
+uint32_t hr_cwnd_in_use(const struct tcb *t, const struct tcp_ack *a);
+/* The same for a mark; sets cwnd, too. */
+void hr_cwnd_cut_ecn(struct tcp_ctx *c, struct tcb *t, uint32_t flight);
+/* Data that left before the last cut of an ECN connection is still in flight. */
+bool hr_cwnd_cut_lately(const struct tcb_ext *x, const struct tcb *t);
 /* Recovery is over; cwnd was set. */
 void hr_cwnd_recovered(struct tcp_ctx *c, struct tcb *t);
 /* A retransmission timeout; first: of an event that did not cut before. */
@@ -238,6 +249,18 @@ static inline void hr_cwnd_note_use(struct tcb *t, uint32_t used)
 
 	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~TF_CWND_FULL;
 }
+
+/* ecn.c */
+bool hr_ecn_accept_syn(const struct hr_tcp_params *p, const struct tcp_seg *s);
+/* Does the SYN that leaves, or left last, ask for ECN? */
+bool hr_ecn_asks(const struct tcp_ctx *c, const struct tcb *t);
+void hr_ecn_syn_ack_in(const struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s);
+/* Acceptable data arrived, before it is taken; TF_ECN. */
+void hr_ecn_data_in(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s);
+/* New data leaves; TF_ECN. */
+void hr_ecn_data_out(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o);
+/* An acceptable ACK, after loss.c had its say; TF_ECN. */
+void hr_ecn_ack_in(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a);
 
 /* hystart.c */
 /* How much of `grow` bytes of slow start the delay allows; may end slow start by ssthresh. */

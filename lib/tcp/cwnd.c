@@ -12,7 +12,7 @@
 const struct tcp_cc_ops *const hr_cc_table[HR_CC_COUNT] = {
 	[HR_CC_CUBIC] = &hr_cc_cubic,
 	[HR_CC_NEWRENO] = &hr_cc_newreno,
-	[HR_CC_DCTCP] = &hr_cc_newreno,
+	[HR_CC_DCTCP] = &hr_cc_dctcp,
 };
 
 #define HYSTART_MIN_SEGMENTS 16u /* a smaller window cannot fill a queue worth measuring */
@@ -61,6 +61,8 @@ void hr_cwnd_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
 	const struct tcp_cc_ops *cc = tcp_cc(c, t);
 	struct tcb_ext *x;
 
+	if (a->ece)
+		return; /* RFC 3168 6.1.2 */
 	/* RFC 7661: a window that was not used tells nothing about the path. */
 	if (!(t->flags & TF_CWND_FULL)) {
 		x = tcb_ext(c, t);
@@ -78,15 +80,64 @@ void hr_cwnd_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
 	t->cwnd = hr_min(t->cwnd, TCP_MAX_CWND);
 }
 
+uint32_t hr_cwnd_in_use(const struct tcb *t, const struct tcp_ack *a)
+{
+	/* Earlier ACKs of this turn took their part off the flight, and nothing has filled it yet:
+	 * for a sender that waits for ACKs only, the flight is the window. */
+	return (t->flags & TF_CWND_FULL) && seq_gt(t->snd_end, t->snd_nxt)
+		       ? hr_min(t->cwnd, t->snd_wnd)
+		       : a->prior_flight;
+}
+
+bool hr_cwnd_cut_lately(const struct tcb_ext *x, const struct tcb *t)
+{
+	return x != NULL && x->cut && seq_lt(t->snd_una, x->cut_end);
+}
+
+static void cut(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint32_t to)
+{
+	t->ssthresh = hr_max(to, 2u * t->snd_mss);
+	if (!(t->flags & TF_ECN))
+		return;
+	/* RFC 3168 6.1.2: the peer hears of every reduction, whatever its reason. */
+	t->flags |= TF_CWR;
+	if (x != NULL) {
+		x->cut = true;
+		x->cut_end = t->snd_nxt;
+	}
+}
+
 void hr_cwnd_cut(struct tcp_ctx *c, struct tcb *t, uint32_t flight)
 {
+	const struct tcp_cc_ops *cc = tcp_cc(c, t);
 	/* RFC 5681 3.1: what was in flight, not what might have been; and not more than cwnd, which
 	 * limited transmit and SACK let the flight exceed. */
 	uint32_t window = hr_min(flight, t->cwnd);
 	struct tcb_ext *x = cc_state(c, t);
-	uint32_t to = x != NULL ? tcp_cc(c, t)->ssthresh(c, t, x, window) : window / 2;
 
-	t->ssthresh = hr_max(to, 2u * t->snd_mss);
+	/* RFC 3168 6.1.2: marks and losses of one window are one event, unless the answer to marks
+	 * is a milder one (RFC 8257 3.5). */
+	if (hr_cwnd_cut_lately(x, t) && cc->ecn_ssthresh == NULL)
+		return;
+	cut(c, t, x, x != NULL ? cc->ssthresh(c, t, x, window) : window / 2);
+}
+
+void hr_cwnd_cut_ecn(struct tcp_ctx *c, struct tcb *t, uint32_t flight)
+{
+	const struct tcp_cc_ops *cc = tcp_cc(c, t);
+	uint32_t window = hr_min(flight, t->cwnd), to = window / 2;
+	struct tcb_ext *x;
+
+	/* Without memory the flag alone knows that a cut is under way. */
+	if (t->ext == 0 && (t->flags & TF_CWR))
+		return;
+	x = cc_state(c, t);
+	if (x != NULL && cc->ecn_ssthresh != NULL)
+		to = cc->ecn_ssthresh(t, x, window);
+	else if (x != NULL)
+		to = cc->ssthresh(c, t, x, window);
+	cut(c, t, x, to);
+	t->cwnd = hr_min(t->cwnd, t->ssthresh);
 }
 
 void hr_cwnd_recovered(struct tcp_ctx *c, struct tcb *t)

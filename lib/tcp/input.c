@@ -290,6 +290,7 @@ static void syn_sent_input(
 		*events |= TCP_EV_OUTPUT;
 		return;
 	}
+	hr_ecn_syn_ack_in(c, t, s);
 	hr_tcb_established(c, t, now_us);
 	*events |= TCP_EV_OPEN | TCP_EV_OUTPUT | hr_ack_input(c, t, s, now_us);
 	if (t->flags & TF_TIMED_SYN)

@@ -135,7 +135,7 @@ static void newreno_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ac
 		x = hr_ext_get(c, t);
 		if (x == NULL)
 			return;
-		enter_recovery(c, t, x, a->prior_flight);
+		enter_recovery(c, t, x, hr_cwnd_in_use(t, a));
 		mark_head(c, t, x);
 	} else if (t->ca_state == CA_RECOVERY && a->acked != 0) {
 		/* A partial ACK: the next hole (3.2 step 3). */
@@ -153,7 +153,7 @@ static void tlp_on_ack(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, cons
 		x->tlp_out = false; /* new data, or both copies arrived: nothing was lost */
 	} else if (seq_gt(t->snd_una, x->tlp_end)) {
 		x->tlp_out = false; /* the probe repaired a loss */
-		hr_cwnd_cut(c, t, a->prior_flight);
+		hr_cwnd_cut(c, t, hr_cwnd_in_use(t, a));
 		t->cwnd = hr_min(t->cwnd, t->ssthresh);
 	} else if (a->dup) {
 		x->tlp_out = false;
@@ -176,7 +176,7 @@ void hr_loss_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a, u
 	if (x->tlp_out)
 		tlp_on_ack(c, t, x, a);
 	if (rack_detect(c, t, x, now_us) && t->ca_state == CA_OPEN)
-		enter_recovery(c, t, x, a->prior_flight);
+		enter_recovery(c, t, x, hr_cwnd_in_use(t, a));
 }
 
 void hr_loss_on_reo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)

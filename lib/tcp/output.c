@@ -19,6 +19,8 @@ static void fill(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o, uint64_t n
 		o->tsval = tcp_tsval(t, now_us);
 		o->tsecr = t->ts_recent;
 	}
+	if ((t->flags & TF_ECE) && !(o->flags & (TCPF_SYN | TCPF_RST)))
+		o->flags |= TCPF_ECE;
 	o->flags |= TCPF_ACK;
 	o->ack = t->rcv_nxt;
 	o->wnd = hr_window_field(c, t, (o->flags & TCPF_SYN) != 0);
@@ -96,6 +98,8 @@ static void out_syn(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tc
 	o->tsecr = first ? 0 : t->ts_recent; /* RFC 7323 3.2: zero while ACK is clear */
 	if (first) {
 		o->flags = TCPF_SYN;
+		if (hr_ecn_asks(c, t))
+			o->flags |= TCPF_ECE | TCPF_CWR;
 		o->ack = 0;
 	}
 	hr_count(c->m, HR_C_syn_sent);
@@ -274,6 +278,8 @@ static bool push_new(
 	if (push)
 		o->flags |= TCPF_PSH;
 	out_payload(c, t, seq, len, is_fin, now_us, o);
+	if ((t->flags & TF_ECN) && len != 0)
+		hr_ecn_data_out(c, t, o);
 	hr_count_n(c->m, HR_C_bytes_out, len);
 	hr_timer_sent(c, t, now_us);
 	return true;
@@ -375,6 +381,27 @@ static void arm_persist(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		hr_timer_arm(t, TT_PERSIST, now_us + hr_rto_us(c, t));
 }
 
+/* The mark of what arrives changed before this was acknowledged (ecn.c); the right edge of the
+ * window is today's. */
+static bool out_ce_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+	uint32_t owed = t->flags & (TF_ACK_NOW | TF_ACK_SOON | TF_ACK_DELAY), wnd;
+
+	if (x == NULL || !x->ce_ack)
+		return false;
+	x->ce_ack = false;
+	o->seq = t->snd_nxt;
+	fill(c, t, o, now_us);
+	wnd = o->wnd + ((t->rcv_nxt - x->ce_ack_nxt) >> t->rcv_scale);
+	o->wnd = (uint16_t)hr_min(wnd, (uint32_t)UINT16_MAX);
+	o->ack = x->ce_ack_nxt;
+	o->flags ^= TCPF_ECE;
+	t->last_ack_sent = x->ce_ack_nxt;
+	t->flags |= owed;
+	return true;
+}
+
 bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
 	struct tcp_out *o, uint32_t *events)
 {
@@ -384,6 +411,9 @@ bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t 
 	memset(o, 0, offsetof(struct tcp_out, sack));
 	if (t->flags & TF_SEND_RST)
 		return out_rst(c, t, now_us, o, events);
+	if ((t->flags & (TF_ACK_NOW | TF_ECN)) == (TF_ACK_NOW | TF_ECN) &&
+		out_ce_ack(c, t, now_us, o))
+		return true;
 	max_len = hr_max(max_len, (uint32_t)t->snd_mss);
 	if (out_lost(c, t, max_len, now_us, o))
 		return true;

@@ -248,6 +248,8 @@ uint32_t hr_recv_data(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint6
 
 	if (s->payload_len != 0)
 		measure(c, t, s, now_us);
+	if ((t->flags & TF_ECN) && s->payload_len != 0)
+		hr_ecn_data_in(c, t, s);
 	trim_to_window(c, t, s);
 	is_fin = (s->flags & TCPF_FIN) != 0;
 	fin_seq = s->seq + s->payload_len;

@@ -49,6 +49,7 @@ void hr_syn_fill(const struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flo
 			    ? hr_min(s->wscale, TCP_MAX_WSCALE) & 0xf
 			    : 15;
 	e->mss_index = hr_syn_mss_index(s) & 0xf;
+	e->ecn = hr_ecn_accept_syn(p, s);
 }
 
 enum hr_drop hr_syn_open(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_key *k,
@@ -79,7 +80,7 @@ void hr_syn_ack(struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_pat
 	const struct hr_tcp_params *p = &c->params[path->params];
 
 	memset(o, 0, sizeof(*o));
-	o->flags = TCPF_SYN | TCPF_ACK;
+	o->flags = (uint8_t)(TCPF_SYN | TCPF_ACK | (e->ecn ? TCPF_ECE : 0));
 	o->seq = e->iss;
 	o->ack = e->irs + 1;
 	o->wnd = (uint16_t)hr_min(syn_window(c, e, path), (uint32_t)UINT16_MAX);
@@ -130,6 +131,9 @@ enum tcp_syn_verdict hr_syn_input(struct tcp_ctx *c, struct tcp_syn *e, const st
 
 	*drop = DROP_NONE;
 	if ((s->flags & (TCPF_SYN | TCPF_ACK | TCPF_RST)) == TCPF_SYN && s->seq == e->irs) {
+		/* RFC 3168 6.1.1: one SYN without the bits, and there is no ECN. */
+		if (!hr_ecn_accept_syn(&c->params[path->params], s))
+			e->ecn = 0;
 		hr_syn_ack(c, e, path, now_us, o); /* our SYN-ACK was lost, or is late */
 		return SYN_ANSWER;
 	}
@@ -179,7 +183,7 @@ void hr_tcp_accept(struct tcp_ctx *c, struct tcb *t, const struct tcp_syn *e,
 
 	t->key = e->key;
 	hr_tcb_init(c, t, path->params, now_us);
-	t->flags |= TF_PASSIVE | (e->retries != 0 ? TF_TIMED_SYN : 0);
+	t->flags |= (e->ecn ? TF_ECN : 0) | TF_PASSIVE | (e->retries != 0 ? TF_TIMED_SYN : 0);
 	t->iss = e->iss;
 	t->snd_una = e->iss;
 	t->snd_nxt = e->iss + 1;

@@ -4,7 +4,7 @@
  * rebuild one travels in the SYN-ACK and comes back in the ACK.
  *
  *   ISS   = 32 bits of a keyed hash (tuple, IRS, period, with or without timestamps) + MSS step
- *   TSval = our clock with the low 6 bits replaced: | 4 bits: peer's window shift | SACK | 0 |,
+ *   TSval = our clock with the low 6 bits replaced: | 4 bits: peer's window shift | SACK | ECN |,
  *           never ahead of the clock
  *
  * The step is hidden under the hash, and the period is not sent at all: whoever forges an ACK has
@@ -69,6 +69,7 @@ enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
 	hr_syn_fill(c, &e, k, path, s);
 	if (!e.ts) { /* nowhere to keep them */
 		e.sack = 0;
+		e.ecn = 0;
 		e.wscale = 15;
 	}
 	e.iss = cookie(c, k, e.irs, (uint32_t)(now_us / COOKIE_PERIOD_US), e.ts) +
@@ -76,7 +77,7 @@ enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
 	hr_syn_ack(c, &e, path, now_us, o);
 	if (e.ts) {
 		uint32_t ts = (o->tsval & ~COOKIE_OPT_MASK) | (uint32_t)e.wscale << 2 |
-			      (uint32_t)e.sack << 1;
+			      (uint32_t)e.sack << 1 | e.ecn;
 
 		/* Timestamps of the connection must not run behind this one later. */
 		o->tsval = seq_gt(ts, o->tsval) ? ts - (COOKIE_OPT_MASK + 1) : ts;
@@ -121,6 +122,7 @@ bool hr_cookie_check(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_
 		e->tsval = s->tsval;
 		e->wscale = s->tsecr >> 2 & 15;
 		e->sack = s->tsecr >> 1 & 1;
+		e->ecn = (s->tsecr & 1) && p->ecn != HR_ECN_OFF;
 	}
 	hr_count(c->m, HR_C_syn_cookies_ok);
 	return true;

@@ -179,6 +179,14 @@ struct tcp_hystart {
 	bool css; /* conservative slow start */
 };
 
+/* DCTCP (RFC 8257 3.3). */
+struct tcp_dctcp {
+	uint32_t alpha; /* of 2^20 */
+	uint32_t acked, marked;
+	uint32_t window_end;
+	bool on; /* alpha is known */
+};
+
 /* CUBIC (RFC 9438 4.1.2), bytes and microseconds. */
 struct tcp_cubic {
 	uint32_t w_max;
@@ -228,9 +236,14 @@ struct tcb_ext {
 	uint32_t tlp_end; /* TLP.end_seq */
 	bool rack_valid, reo_seen, tlp_is_retx, tlp_out;
 	/* congestion control */
-	bool cc_live;      /* what follows is in use */
+	bool cc_live;     /* what follows is in use */
+	bool cut;         /* cut_end is valid */
+	bool ce_ack;      /* an ACK for ce_ack_nxt is due, with the mark before the last change */
+	uint32_t cut_end; /* SND.NXT at the last cut of a connection with ECN */
+	uint32_t ce_ack_nxt;
 	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd */
 	struct tcp_hystart hystart;
+	struct tcp_dctcp dctcp;
 	struct tcp_cubic cubic, cubic_prior; /* _prior: before the last event, for undo */
 };
 

@@ -216,6 +216,7 @@ static void make_seg(struct talk *v, const struct line *l, struct tcp_seg *s)
 	s->wnd = (uint16_t)(l->wnd == SHUT ? 0 : l->wnd != 0 ? l->wnd : v->peer_wnd);
 	s->urg = l->urg;
 	s->ttl = 64;
+	s->tos = l->ecn;
 	s->family = v->world->ip6 ? 6 : 4;
 	s->sport = v->key.rport;
 	s->dport = v->key.lport;

@@ -34,7 +34,9 @@ enum {
 	RST = TCPF_RST,
 	PSH = TCPF_PSH,
 	ACK = TCPF_ACK,
-	URG = TCPF_URG
+	URG = TCPF_URG,
+	ECE = TCPF_ECE,
+	CWR = TCPF_CWR
 };
 
 #define MS(n)  ((uint64_t)(n)*1000)
@@ -57,10 +59,13 @@ struct line {
 	uint32_t tsval; /* heard: ms added to the peer's clock; said: not compared */
 	uint32_t tsecr; /* said with TS_ECHO: the peer's clock (ms since the start) it must echo */
 	uint16_t urg;
+	uint8_t ecn; /* the ECN bits of the IP header, heard or said: NOT_ECT when left out */
 	bool no_psh; /* said: PSH must be absent (present is required by .flags) */
 	struct tcp_sack sack[4];
 };
 #define WS(n) ((uint8_t)((n) + 1))
+
+enum { NOT_ECT = 0, ECT1, ECT0, CE };
 
 enum ts_want {
 	TS_AUTO = 0, /* present when negotiated (RFC 7323 3.2) */
@@ -75,6 +80,7 @@ struct given {
 	uint16_t mss; /* the peer's, 0 = 1000 */
 	uint8_t ws;   /* the peer's shift + 1: WS(n) */
 	bool ts, sack;
+	bool ecn;        /* agreed upon; .params.ecn must allow it */
 	bool passive;    /* the peer opened */
 	uint16_t wnd;    /* the peer's window, 0 = 65535 */
 	uint32_t rtt_us; /* 0 = 100 ms, which makes RTO = 300 ms (RFC 6298 2.2) */

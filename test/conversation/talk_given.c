@@ -3,10 +3,17 @@
  */
 #include "talk_internal.h"
 
+static bool asks_for_ecn(const struct talk *v)
+{
+	return v->params.ecn == HR_ECN_ACTIVE ||
+	       (v->params.ecn != HR_ECN_OFF && v->params.cc == HR_CC_DCTCP);
+}
+
 void talk_syn_sent(struct talk *v)
 {
 	talk_connect(v);
-	talk_says(v, &(struct line){.flags = SYN, .ts = v->params.timestamps ? TS_ON : TS_NONE});
+	talk_says(v, &(struct line){.flags = SYN | (asks_for_ecn(v) ? ECE | CWR : 0),
+			     .ts = v->params.timestamps ? TS_ON : TS_NONE});
 	talk_state_is(v, TCPS_SYN_SENT);
 }
 
@@ -34,15 +41,17 @@ void talk_established(struct talk *v, const struct given *g)
 	v->peer_wnd = g->wnd != 0 ? g->wnd : 65535;
 	if (g->passive) {
 		talk_listen(v);
+		syn.flags |= g->ecn ? ECE | CWR : 0;
 		talk_hears(v, &syn);
-		talk_says(v, &(struct line){.flags = SYN | ACK, .ack = 1, .ts = ts});
+		talk_says(v, &(struct line){
+				     .flags = SYN | ACK | (g->ecn ? ECE : 0), .ack = 1, .ts = ts});
 		talk_after(v, rtt);
 		v->ts_on = g->ts;
 		talk_hears(v, &(struct line){.flags = ACK, .seq = 1, .ack = 1});
 	} else {
 		talk_syn_sent(v);
 		talk_after(v, rtt);
-		syn.flags = SYN | ACK;
+		syn.flags = SYN | ACK | (g->ecn ? ECE : 0);
 		syn.ack = 1;
 		talk_hears(v, &syn);
 		v->ts_on = g->ts;

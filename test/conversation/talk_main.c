@@ -208,6 +208,9 @@ void talk_says(struct talk *v, const struct line *l)
 		talk_fail(v, "wnd %d was expected", l->wnd == SHUT ? 0 : l->wnd);
 	if ((o.flags & URG) && o.urg != l->urg)
 		talk_fail(v, "urgent pointer %u was expected, not %u", l->urg, o.urg);
+	if ((o.tos & 3) != l->ecn)
+		talk_fail(
+			v, "ECN bits %u were expected in the IP header, not %u", l->ecn, o.tos & 3);
 	check_options(v, l, &o);
 }
 

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The congestion window above ssthresh: NewReno, CUBIC; when it does not grow; what goes idle. */
+#include "talk.h"
+#include "tcp/cubic.h"
+
+/* Whatever was said, without spelling it out; segments of new data. */
+static void swallow(struct talk *v)
+{
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+}
+
+/* One round trip: everything in flight is acknowledged in steps of `step` bytes. */
+static void a_round(struct talk *v, uint32_t step)
+{
+	uint32_t end = (uint32_t)talk_info(v).bytes_acked + talk_info(v).inflight_bytes;
+
+	after(v, talk_info(v).srtt_us);
+	while (talk_info(v).bytes_acked < end) {
+		uint32_t una = (uint32_t)talk_info(v).bytes_acked + step;
+
+		hears(v, .flags = ACK, .seq = 1, .ack = RTE_MIN(una, end) + 1);
+		swallow(v);
+		app_sends(v, 100000);
+		swallow(v);
+	}
+}
+
+static void bulk_at(struct talk *v, enum hr_cc cc, uint32_t rtt_us)
+{
+	v->params.cc = (uint8_t)cc;
+	given_established(v, .sack = true, .ws = WS(6), .rtt_us = rtt_us);
+	app_sends(v, 100000);
+	swallow(v);
+}
+
+static void bulk(struct talk *v, enum hr_cc cc)
+{
+	bulk_at(v, cc, MS(100));
+}
+
+/* One segment is lost, SACK says so, its retransmission and all else arrives. */
+static void a_loss(struct talk *v)
+{
+	uint32_t una = (uint32_t)talk_info(v).bytes_acked + 1;
+	uint32_t end = una + talk_info(v).inflight_bytes;
+
+	after(v, talk_info(v).srtt_us);
+	hears(v, .flags = ACK, .seq = 1, .ack = una, .sack = {{una + 1000, end}});
+	swallow(v);
+	after(v, talk_info(v).srtt_us);
+	hears(v, .flags = ACK, .seq = 1, .ack = una + talk_info(v).inflight_bytes);
+	swallow(v);
+	app_sends(v, 100000);
+	swallow(v);
+	expect(v, strcmp(talk_info(v).recovery, "open") == 0);
+}
+
+/* CC-9, CC-12: a segment a round trip, whether ACKs come for one segment or for five. */
+static void newreno_grows_by_a_segment(struct talk *v)
+{
+	bulk(v, HR_CC_NEWRENO);
+	a_loss(v);
+	expect(v, talk_info(v).ssthresh_bytes == 5000 && talk_info(v).cwnd_bytes == 5000);
+	a_round(v, 1000);
+	expect(v, talk_info(v).cwnd_bytes == 6000);
+	a_round(v, 6000);
+	expect(v, talk_info(v).cwnd_bytes == 7000);
+	a_round(v, 3500);
+	expect(v, talk_info(v).cwnd_bytes == 8000);
+}
+
+/* CC-11 */
+static void ssthresh_begins_high(struct talk *v)
+{
+	given_established(v);
+	expect(v, talk_info(v).ssthresh_bytes == 1u << 30);
+}
+
+/* CU-3: 0.7 of what was in flight. */
+static void cubic_cuts_to_seven_tenths(struct talk *v)
+{
+	bulk(v, HR_CC_CUBIC);
+	a_loss(v);
+	expect(v, talk_info(v).ssthresh_bytes == 7000 && talk_info(v).cwnd_bytes == 7000);
+	expect(v, strcmp(talk_info(v).cc, "cubic") == 0);
+}
+
+/* CU-2: at 100 ms and ten segments Reno's estimate leads: 9/17 segments a round up to the window
+ * before the cut, one beyond it. */
+static void cubic_follows_reno_when_that_is_faster(struct talk *v)
+{
+	uint32_t cwnd;
+
+	bulk(v, HR_CC_CUBIC);
+	a_loss(v);
+	for (unsigned i = 0; i < 5; i++) {
+		cwnd = talk_info(v).cwnd_bytes;
+		a_round(v, 1000);
+		expect(v, talk_info(v).cwnd_bytes >= cwnd + 440 &&
+				  talk_info(v).cwnd_bytes <= cwnd + 560);
+	}
+	while (talk_info(v).cwnd_bytes < 10000)
+		a_round(v, 1000);
+	cwnd = talk_info(v).cwnd_bytes;
+	a_round(v, 1000);
+	expect(v, talk_info(v).cwnd_bytes >= cwnd + 880 && talk_info(v).cwnd_bytes <= cwnd + 1050);
+}
+
+/* Grow to n segments by slow start. */
+static void grow_to(struct talk *v, uint32_t bytes)
+{
+	while (talk_info(v).cwnd_bytes < bytes)
+		a_round(v, 1000);
+}
+
+/* W(t) in bytes for segments of 1000, when congestion left `cwnd`. */
+static double curve_at(uint32_t cwnd, double t)
+{
+	double t_k = t - hr_cubic_k_us(cwnd * 3 / 7, 1000) / 1e6;
+
+	return cwnd / 0.7 + 400 * t_k * t_k * t_k;
+}
+
+/* CU-1: W(t) = 0.4 (t - K)^3 + Wmax. Forty segments, RTT 0.9 s: cut to 28, K = (12 / 0.4)^(1/3) =
+ * 3.107 s, so the curve is at 37.6 after 2 s and back at 40 about then; at 6 s it is at 49.7. Reno
+ * would be at 31. */
+static void cubic_follows_the_curve(struct talk *v)
+{
+	uint32_t before;
+
+	bulk_at(v, HR_CC_CUBIC, MS(900));
+	grow_to(v, 40000);
+	a_loss(v);
+	before = talk_info(v).ssthresh_bytes;
+	expect(v, before >= 28000 && before <= 29500);
+	for (unsigned s = 1; s <= 7; s++) {
+		a_round(v, 1000);
+		/* What ACKs did in this round led from the curve a round ago to that of now. */
+		if (s >= 2)
+			expect(v,
+				talk_info(v).cwnd_bytes > 0.95 * curve_at(before, 0.9 * (s - 1)) &&
+					talk_info(v).cwnd_bytes < curve_at(before, 0.9 * s));
+	}
+	expect(v, talk_info(v).cwnd_bytes > 46000);
+}
+
+/* CU-4: the second event meets less than the first: the plateau is put lower than that. */
+static void cubic_gives_way(struct talk *v)
+{
+	struct tcb_ext *x;
+
+	bulk(v, HR_CC_CUBIC);
+	a_loss(v); /* at 10000 */
+	a_loss(v); /* at 7000 or a little more: W_max = 7000 x 0.85 */
+	x = hr_slab_at(v->ctx.exts, v->t->ext);
+	expect(v, talk_info(v).ssthresh_bytes >= 4900 && talk_info(v).ssthresh_bytes < 5600);
+	expect(v, x->cubic.w_max >= 5950 && x->cubic.w_max < 6800);
+}
+
+/* CU-5, CC-4, CC-10: a timeout leaves 0.7 once, one segment of window, and no plateau; its
+ * repetition changes nothing. */
+static void cubic_after_a_timeout(struct talk *v)
+{
+	struct tcb_ext *x;
+
+	v->params.cc = HR_CC_CUBIC;
+	given_established(v, .ws = WS(6)); /* no SACK, no tail loss probe */
+	app_sends(v, 100000);
+	swallow(v);
+	after(v, MS(300));
+	swallow(v);
+	expect(v, talk_info(v).ssthresh_bytes == 7000 && talk_info(v).cwnd_bytes == 1000);
+	after(v, MS(600));
+	swallow(v);
+	expect(v, talk_info(v).ssthresh_bytes == 7000 && talk_info(v).cwnd_bytes == 1000);
+	x = hr_slab_at(v->ctx.exts, v->t->ext);
+	expect(v, x->cubic.w_max == 0);
+}
+
+/* CU-8: ten seconds in which little is sent are not ten seconds of the curve. */
+static void unused_time_does_not_count(struct talk *v)
+{
+	uint32_t cwnd, seq;
+
+	bulk(v, HR_CC_CUBIC);
+	grow_to(v, 40000);
+	a_loss(v);
+	a_round(v, 1000);
+	/* The application pauses: drain, then a segment a second. */
+	while (talk_info(v).inflight_bytes != 0 || talk_info(v).unsent_bytes != 0) {
+		after(v, MS(100));
+		hears(v, .flags = ACK, .seq = 1,
+			.ack = (uint32_t)talk_info(v).bytes_acked + 1 +
+			       talk_info(v).inflight_bytes);
+		swallow(v);
+	}
+	cwnd = talk_info(v).cwnd_bytes;
+	v->t->last_rcv_ms = (uint32_t)(v->now / 1000);
+	for (unsigned i = 0; i < 50; i++) {
+		app_sends(v, 1000);
+		swallow(v);
+		after(v, MS(100));
+		seq = (uint32_t)talk_info(v).bytes_acked + 1001;
+		hears(v, .flags = ACK, .seq = 1, .ack = seq);
+	}
+	expect(v, talk_info(v).cwnd_bytes == cwnd);
+	/* In use again: it goes on where it was. */
+	app_sends(v, 100000);
+	swallow(v);
+	a_round(v, 1000);
+	expect(v, talk_info(v).cwnd_bytes < cwnd + 3500);
+}
+
+/* BUG-22, CV-1: one segment a round trip does not fill a window of ten. */
+static void an_unused_window_does_not_grow(struct talk *v)
+{
+	given_established(v);
+	for (uint32_t i = 0; i < 20; i++) {
+		app_sends(v, 1000);
+		says(v, .flags = ACK, .seq = 1 + i * 1000, .ack = 1, .len = 1000);
+		after(v, MS(100));
+		hears(v, .flags = ACK, .seq = 1, .ack = 1001 + i * 1000);
+	}
+	expect(v, talk_info(v).cwnd_bytes == 10000);
+	expect(v, v->exts.live == 0);
+}
+
+/* CC-1 with byte counting: several ACKs in one turn, before anything new leaves, all count. */
+static void acks_of_one_turn_all_count(struct talk *v)
+{
+	given_established(v, .ws = WS(6));
+	app_sends(v, 100000);
+	swallow(v);
+	after(v, MS(100));
+	turn_begins(v);
+	for (uint32_t i = 1; i <= 5; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 1 + i * 2000);
+	turn_ends(v);
+	swallow(v);
+	expect(v, talk_info(v).cwnd_bytes == 20000);
+}
+
+/* MAY-18: the algorithm is the parameter's. */
+static void the_parameter_chooses(struct talk *v)
+{
+	static const char *const names[HR_CC_COUNT] = {"cubic", "newreno", "dctcp"};
+	uint8_t cc =
+		v->world->ip6 ? HR_CC_DCTCP : (v->world->iss == 1000 ? HR_CC_NEWRENO : HR_CC_CUBIC);
+
+	v->params.cc = cc;
+	given_established(v);
+	expect(v, strcmp(talk_info(v).cc, names[cc]) == 0);
+}
+
+int main(void)
+{
+	static const struct talk_test tests[] = {
+		TALK(newreno_grows_by_a_segment),
+		TALK(ssthresh_begins_high),
+		TALK(cubic_cuts_to_seven_tenths),
+		TALK(cubic_follows_reno_when_that_is_faster),
+		TALK(cubic_follows_the_curve),
+		TALK(cubic_gives_way),
+		TALK(cubic_after_a_timeout),
+		TALK(unused_time_does_not_count),
+		TALK(an_unused_window_does_not_grow),
+		TALK(acks_of_one_turn_all_count),
+		TALK(the_parameter_chooses),
+	};
+
+	return talk_main("cc", tests, RTE_DIM(tests));
+}
