@@ -14,6 +14,10 @@
 #include "base/siphash.h"
 #include "engine/worker.h"
 
+/* An entry has 26 bits for its neighbours in the FIFO; the FIFOs' sentinels are of the same slab.
+ */
+#define MOST_HALF_OPEN (HR_SYN_INDEX_MAX - HR_SYN_ATTEMPTS * TCP_MAX_PARAMS)
+
 const struct hr_engine_config hr_engine_config_default = {
 	.name = "headrace",
 	.workers = 1,
@@ -73,10 +77,10 @@ static int check_limits(const struct hr_engine *e, char *err, size_t errlen)
 		return hr_error(err, errlen, -EINVAL,
 			"engine %s: max_conns=%u; use 1 to %u per worker", e->name, c->max_conns,
 			HR_MAX_CONNS);
-	if (c->max_half_open > 1u << 28 || c->max_time_wait >= TW_LINK_MASK)
+	if (c->max_half_open > MOST_HALF_OPEN || c->max_time_wait >= TW_LINK_MASK)
 		return hr_error(err, errlen, -EINVAL,
 			"engine %s: max_half_open can be %u at most, max_time_wait %u", e->name,
-			1u << 28, TW_LINK_MASK - 1);
+			MOST_HALF_OPEN, TW_LINK_MASK - 1);
 	return hr_tcp_params_check(&c->tcp, err, errlen);
 }
 

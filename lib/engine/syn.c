@@ -54,20 +54,18 @@ static uint32_t sentinel(struct hr_worker *w, uint16_t params, unsigned attempt)
 bool hr_syn_link(struct hr_worker *w, struct tcp_syn *e, uint16_t params)
 {
 	uint32_t s = sentinel(w, params, e->retries), i = hr_slab_index(syn_slab(w), e);
-	/* Rounded up to 8 ms: never early. */
-	uint64_t due8 =
-		(w->now_us + hr_syn_timeout_us(hr_params(w, params), e->retries) + 7999) / 8000;
+	uint64_t due_us = w->now_us + hr_syn_timeout_us(hr_params(w, params), e->retries);
 	struct tcp_syn *head;
 
 	if (s == 0)
 		return false;
 	head = hr_syn_at(w, s);
-	e->due8 = (uint16_t)due8;
+	due_us = hr_syn_set_due(e, due_us);
 	e->prev = head->prev;
 	e->next = s;
 	hr_syn_at(w, head->prev)->next = i;
 	head->prev = i;
-	w->syn_next_us = RTE_MIN(w->syn_next_us, due8 * 8000);
+	w->syn_next_us = RTE_MIN(w->syn_next_us, due_us);
 	return true;
 }
 
@@ -85,14 +83,6 @@ void hr_syn_free(struct hr_worker *w, struct tcp_syn *e)
 	hr_syn_unlink(w, e);
 	w->n_half_open--;
 	hr_slab_free(syn_slab(w), e);
-}
-
-/* Full time of a 16-bit due8: within 262 s of now. */
-static uint64_t due_us(const struct hr_worker *w, const struct tcp_syn *e)
-{
-	uint64_t now8 = w->now_us / 8000;
-
-	return (now8 + (uint64_t)(int64_t)(int16_t)(e->due8 - (uint16_t)now8)) * 8000;
 }
 
 static void drop_entry(struct hr_worker *w, struct tcp_syn *e)
@@ -145,8 +135,8 @@ static void fifo_expire(struct hr_worker *w, uint32_t s, uint64_t *next, uint32_
 
 		if (i == s)
 			return;
-		if (due_us(w, e) > w->now_us || *budget == 0) {
-			*next = RTE_MIN(*next, due_us(w, e));
+		if (hr_syn_due_us(e, w->now_us) > w->now_us || *budget == 0) {
+			*next = RTE_MIN(*next, hr_syn_due_us(e, w->now_us));
 			return;
 		}
 		(*budget)--;

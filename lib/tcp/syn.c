@@ -7,24 +7,25 @@
 #include "tcp/core.h"
 #include "tcp/syn.h"
 
-/* The peer's MSS in four bits: rounded down to one of these. */
-static const uint16_t mss_steps[16] = {
-	48, 128, 256, 536, 768, 1024, 1160, 1220, 1300, 1360, 1400, 1440, 1448, 1460, 4312, 8940};
+/*
+ * The peer's MSS in twelve bits: as it is up to 2047, beyond that rounded down in steps of 31
+ * (RFC 9293 MUST-16: never more than was announced).
+ */
+#define MSS_EXACT 2048u
+#define MSS_STEP  31u
 
-uint16_t hr_syn_mss(uint8_t index)
+uint16_t hr_syn_mss(const struct tcp_syn *e)
 {
-	return mss_steps[index & 15];
+	uint32_t code = (uint32_t)e->mss;
+
+	return (uint16_t)(code < MSS_EXACT ? code : MSS_EXACT + (code - MSS_EXACT) * MSS_STEP);
 }
 
-uint8_t hr_syn_mss_index(const struct tcp_seg *s)
+void hr_syn_set_mss(struct tcp_syn *e, uint16_t mss)
 {
-	uint16_t mss = s->opts & TCPO_MSS ? s->mss
-					  : (s->family == 6 ? TCP_DEFAULT_MSS6 : TCP_DEFAULT_MSS4);
-	uint8_t i = 15;
+	uint32_t code = mss < MSS_EXACT ? mss : MSS_EXACT + (mss - MSS_EXACT) / MSS_STEP;
 
-	while (i > 0 && mss_steps[i] > mss)
-		i--;
-	return i;
+	e->mss = code & 0xfff;
 }
 
 uint32_t hr_syn_timeout_us(const struct hr_tcp_params *p, unsigned n)
@@ -48,7 +49,9 @@ void hr_syn_fill(const struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flo
 	e->wscale = (s->opts & TCPO_WSCALE) && p->wscale != 0
 			    ? hr_min(s->wscale, TCP_MAX_WSCALE) & 0xf
 			    : 15;
-	e->mss_index = hr_syn_mss_index(s) & 0xf;
+	hr_syn_set_mss(e, s->opts & TCPO_MSS
+				  ? s->mss
+				  : (s->family == 6 ? TCP_DEFAULT_MSS6 : TCP_DEFAULT_MSS4));
 	e->ecn = hr_ecn_accept_syn(p, s);
 }
 
@@ -195,7 +198,14 @@ void hr_tcp_accept(struct tcp_ctx *c, struct tcb *t, const struct tcp_syn *e,
 	t->ts_recent = e->tsval;
 	t->ts_recent_ms = tcp_ms(now_us);
 	t->snd_mss = hr_params_mss(p, hr_key_is6(&t->key), path->mtu);
-	t->peer_mss = hr_syn_mss(e->mss_index);
+	t->peer_mss = hr_max(hr_syn_mss(e), (uint16_t)TCP_MIN_MSS);
 	hr_tcb_peer_options(c, t, e->ts, e->sack, e->wscale != 15, e->wscale);
 	tcb_enter(t, TCPS_SYN_RECEIVED);
+	/* RFC 6298 2.2: the SYN-ACK and its ACK are a first sample, if it was sent once; timestamps
+	 * tell by themselves. The time of sending is known to half a millisecond: not below. */
+	if (e->due != 0 && e->retries == 0 && !e->ts) {
+		uint64_t sent_us = hr_syn_due_us(e, now_us) - hr_syn_timeout_us(p, 0);
+
+		hr_rtt_sample(c, t, (uint32_t)(now_us - sent_us) + HR_SYN_DUE_US);
+	}
 }

@@ -7,7 +7,7 @@
 
 void hr_syn_fill(const struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_key *k,
 	const struct tcp_path *path, const struct tcp_seg *s);
-uint16_t hr_syn_mss(uint8_t index);
-uint8_t hr_syn_mss_index(const struct tcp_seg *s);
+uint16_t hr_syn_mss(const struct tcp_syn *e);
+void hr_syn_set_mss(struct tcp_syn *e, uint16_t mss);
 
 #endif

@@ -20,8 +20,12 @@
 #define COOKIE_PERIOD_US 64000000ull /* accepted for one to two of them */
 #define COOKIE_OPT_MASK  63u
 
+/* The MSS that fits into a cookie: rounded down to one of these. */
+static const uint16_t mss_steps[16] = {
+	48, 128, 256, 536, 768, 1024, 1160, 1220, 1300, 1360, 1400, 1440, 1448, 1460, 4312, 8940};
+
 /* Without timestamps each step is a number that a guess may hit: only those that are common. With
- * them, all. Indices into the table of syn.c. */
+ * them, all. Indices into mss_steps. */
 static const uint8_t plain_steps[8] = {0, 1, 3, 7, 9, 10, 11, 13};
 
 static uint32_t cookie(const struct tcp_ctx *c, const struct hr_flow_key *k, uint32_t irs,
@@ -36,13 +40,15 @@ static uint32_t cookie(const struct tcp_ctx *c, const struct hr_flow_key *k, uin
 }
 
 /* The step to add for an MSS: never rounded up (RFC 9293 MUST-16). */
-static uint32_t step_of(uint8_t mss_index, bool ts)
+static uint32_t step_of(uint16_t mss, bool ts)
 {
-	uint32_t i = RTE_DIM(plain_steps) - 1;
+	uint32_t i = RTE_DIM(plain_steps) - 1, most = RTE_DIM(mss_steps) - 1;
 
+	while (most > 0 && mss_steps[most] > mss)
+		most--;
 	if (ts)
-		return mss_index;
-	while (plain_steps[i] > mss_index)
+		return most;
+	while (plain_steps[i] > most)
 		i--;
 	return i;
 }
@@ -73,7 +79,7 @@ enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
 		e.wscale = 15;
 	}
 	e.iss = cookie(c, k, e.irs, (uint32_t)(now_us / COOKIE_PERIOD_US), e.ts) +
-		step_of(e.mss_index, e.ts);
+		step_of(hr_syn_mss(&e), e.ts);
 	hr_syn_ack(c, &e, path, now_us, o);
 	if (e.ts) {
 		uint32_t ts = (o->tsval & ~COOKIE_OPT_MASK) | (uint32_t)e.wscale << 2 |
@@ -115,7 +121,7 @@ bool hr_cookie_check(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_
 	e->key = *k;
 	e->irs = irs;
 	e->iss = iss;
-	e->mss_index = mss_index & 0xf;
+	hr_syn_set_mss(e, mss_steps[mss_index]);
 	e->wscale = 15;
 	if (ts) {
 		e->ts = 1;

@@ -82,18 +82,39 @@ void hr_tcp_connect(struct tcp_ctx *c, struct tcb *t, const struct tcp_path *pat
 struct tcp_syn {
 	struct hr_flow_key key;
 	uint32_t irs, iss;
-	uint32_t tsval;         /* peer's timestamp: TS.Recent */
-	uint32_t next, prev;    /* the engine's FIFO of this attempt: slab indices */
-	uint16_t due8;          /* low bits of (ms clock / 8) of the next retransmission */
-	uint8_t mss_index : 4;  /* of the peer's MSS, rounded down to hr_syn_mss[] */
-	uint8_t wscale : 4;     /* peer's shift, 15 = no scaling */
-	uint8_t retries : 4;    /* hr_tcp_params.syn_retries is 15 at most */
-	uint8_t challenged : 1; /* a challenge ACK has left since the last SYN-ACK */
-	uint8_t sack : 1;
-	uint8_t ts : 1;
-	uint8_t ecn : 1;
+	uint32_t tsval;          /* peer's timestamp: TS.Recent */
+	uint32_t due : 20;       /* of the next retransmission, in units of 512 us; 0 = none */
+	uint32_t wscale : 4;     /* peer's shift, 15 = no scaling */
+	uint32_t retries : 4;    /* hr_tcp_params.syn_retries is 15 at most */
+	uint32_t challenged : 1; /* a challenge ACK has left since the last SYN-ACK */
+	uint32_t sack : 1;
+	uint32_t ts : 1;
+	uint32_t ecn : 1;
+	uint64_t next : 26, prev : 26; /* the engine's FIFO of this attempt: slab indices */
+	uint64_t mss : 12;             /* the peer's, see hr_syn_mss() */
 };
 _Static_assert(sizeof(struct tcp_syn) == 48, "compact");
+
+#define HR_SYN_INDEX_MAX ((1u << 26) - 1)
+#define HR_SYN_DUE_US    512u
+
+/* The time of due: within 268 s of now. */
+static inline uint64_t hr_syn_due_us(const struct tcp_syn *e, uint64_t now_us)
+{
+	uint64_t now = now_us / HR_SYN_DUE_US;
+	int32_t ahead = (int32_t)((e->due - (uint32_t)now) << 12) >> 12;
+
+	return (now + (uint64_t)(int64_t)ahead) * HR_SYN_DUE_US;
+}
+
+/* Rounded up: never early. Returns the time that the entry now says. */
+static inline uint64_t hr_syn_set_due(struct tcp_syn *e, uint64_t at_us)
+{
+	uint64_t due = (at_us + HR_SYN_DUE_US - 1) / HR_SYN_DUE_US;
+
+	e->due = due & 0xfffff;
+	return due * HR_SYN_DUE_US;
+}
 
 /* RTO of attempt n: how long after the n-th SYN-ACK (n = 0, 1, ...) the next is due. */
 uint32_t hr_syn_timeout_us(const struct hr_tcp_params *p, unsigned n);

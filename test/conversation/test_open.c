@@ -72,6 +72,53 @@ static void passive_open_with_all_options(struct talk *v)
 	expect(v, talk_info(v).srtt_us >= MS(49) && talk_info(v).srtt_us <= MS(51));
 }
 
+static void given_accepted_with(struct talk *v, uint16_t mss)
+{
+	given_listen(v);
+	hears(v, .flags = SYN, .mss = mss);
+	says_something(v);
+	hr_syn_set_due(&v->syn, v->now + hr_syn_timeout_us(&v->params, 0));
+	after(v, MS(70));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	state_is(v, TCPS_ESTABLISHED);
+}
+
+/* RFC 6298 2.2: without timestamps the handshake's last ACK is a sample all the same, rounded up by
+ * half a millisecond at most. */
+static void passive_open_takes_a_sample(struct talk *v)
+{
+	given_accepted_with(v, 999);
+	expect(v, talk_info(v).srtt_us >= MS(70) && talk_info(v).srtt_us < MS(71));
+	expect(v, v->t->peer_mss == 999);
+}
+
+/* MUST-16: a usual MSS is kept as it was announced; a jumbo frame's is not rounded up. */
+static void passive_open_keeps_the_mss(struct talk *v)
+{
+	given_accepted_with(v, 2047);
+	expect(v, v->t->peer_mss == 2047);
+}
+
+static void passive_open_keeps_about_a_jumbo_mss(struct talk *v)
+{
+	given_accepted_with(v, 8948);
+	expect(v, v->t->peer_mss <= 8948 && v->t->peer_mss > 8948 - 31);
+}
+
+/* RFC 6298 3 (Karn): a SYN-ACK that was sent twice times nothing. */
+static void passive_open_without_a_sample(struct talk *v)
+{
+	given_listen(v);
+	hears(v, .flags = SYN, .mss = 1000);
+	says_something(v);
+	after(v, v->params.rto_init_us);
+	says_something(v);
+	hr_syn_set_due(&v->syn, v->now + hr_syn_timeout_us(&v->params, 1));
+	after(v, MS(70));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	expect(v, talk_info(v).srtt_us == 0);
+}
+
 /* The third ACK carries the request; the response carries the ACK and the FIN. */
 static void third_ack_carries_data(struct talk *v)
 {
@@ -398,6 +445,10 @@ static const struct talk_test tests[] = {
 	TALK(passive_open),
 	TALK(passive_open_answers_the_options_of_the_syn),
 	TALK(passive_open_with_all_options),
+	TALK(passive_open_takes_a_sample),
+	TALK(passive_open_keeps_the_mss),
+	TALK(passive_open_keeps_about_a_jumbo_mss),
+	TALK(passive_open_without_a_sample),
 	TALK(third_ack_carries_data),
 	TALK(data_without_the_third_ack),
 	TALK(simultaneous_open),
