@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Functions of libc that packetdrill calls by itself, past its table; preloading this object puts
+ * ours in their place:
+ *   close, getsockopt, sendfile   on descriptors that are our sockets (teardown, TCP_INFO of %{ }%)
+ *   times                         the start waits for ten of its ticks: give them at once
+ *   mlockall, sched_setscheduler  a virtual clock needs neither locked memory nor real-time
+ *                                 priority, and a shared machine should see neither
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <sys/times.h>
+#include <unistd.h>
+
+#include "pd.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+int pd_sys_close(int fd)
+{
+	return (int)syscall(SYS_close, fd);
+}
+
+static bool ours(const struct pd *pd, int fd)
+{
+	return pd != NULL && fd >= 0 && fd < PD_FDS && pd->sock[fd] != NULL;
+}
+
+EXPORT int close(int fd)
+{
+	struct pd *pd = pd_instance();
+	int rc;
+
+	if (pd != NULL && fd >= 0 && fd < PD_FDS && pd->epoll[fd] != NULL)
+		pd_epoll_close(pd, fd);
+	if (!ours(pd, fd))
+		return pd_sys_close(fd);
+	pthread_mutex_lock(&pd->lock);
+	pd->clock_reads = 0;
+	rc = pd_close(pd, fd);
+	pthread_mutex_unlock(&pd->lock);
+	return rc;
+}
+
+EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	struct pd *pd = pd_instance();
+	int rc;
+
+	if (!ours(pd, fd))
+		return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+	pthread_mutex_lock(&pd->lock);
+	pd->clock_reads = 0;
+	rc = pd_getsockopt(pd, fd, level, name, value, len);
+	pthread_mutex_unlock(&pd->lock);
+	return rc;
+}
+
+EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
+{
+	struct pd *pd = pd_instance();
+	struct iovec v = {.iov_len = n};
+	struct msghdr msg = {.msg_iov = &v, .msg_iovlen = 1};
+	ssize_t got;
+
+	if (!ours(pd, out))
+		return syscall(SYS_sendfile, out, in, offset, n);
+	v.iov_base = malloc(n + 1);
+	if (v.iov_base == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	got = offset != NULL ? pread(in, v.iov_base, n, *offset) : read(in, v.iov_base, n);
+	if (got > 0) {
+		v.iov_len = (size_t)got;
+		pthread_mutex_lock(&pd->lock);
+		pd->clock_reads = 0;
+		got = pd_send(pd, out, &msg, 0);
+		pthread_mutex_unlock(&pd->lock);
+		if (got > 0 && offset != NULL)
+			*offset += got;
+	}
+	free(v.iov_base);
+	return got;
+}
+
+EXPORT clock_t times(struct tms *buf)
+{
+	static clock_t ticks;
+
+	if (buf != NULL)
+		*buf = (struct tms){0};
+	return ++ticks;
+}
+
+EXPORT int mlockall(int flags)
+{
+	return 0;
+}
+
+EXPORT int sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
+{
+	return 0;
+}
+
+/* What packetdrill starts (shells, python) is none of our business. */
+__attribute__((constructor)) static void not_for_children(void)
+{
+	unsetenv("LD_PRELOAD");
+}
