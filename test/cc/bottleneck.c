@@ -34,6 +34,7 @@ void neck_init(struct neck *n, unsigned flows)
 	n->n_flows = flows;
 	n->seed = 1;
 	n->run_us = 60000000;
+	n->jitter_us = 250;
 	for (unsigned i = 0; i < flows; i++) {
 		struct neck_flow *f = &n->flow[i];
 
@@ -136,11 +137,16 @@ static void send_out(struct neck *n, struct neck_flow *f, unsigned from, const s
 		at += piece.payload_len;
 		if (from == SENDER)
 			to_receiver(n, f, &piece);
-		else
-			event_add(n, (struct neck_event){.at_us = n->now_us + f->rtt_us / 2,
-					     .f = f,
-					     .to = SENDER,
-					     .o = piece});
+		else {
+			/* Hosts are not clockwork: without this, phase decides whose segments meet
+			 * a full queue (Floyd and Jacobson 1991). ACKs keep their order. */
+			f->back_us =
+				hr_max(f->back_us, n->now_us + f->rtt_us / 2 +
+							   hr_rng_below(&n->rng, n->jitter_us + 1));
+			event_add(
+				n, (struct neck_event){
+					   .at_us = f->back_us, .f = f, .to = SENDER, .o = piece});
+		}
 	} while (at < o->payload_len);
 }
 

@@ -29,6 +29,7 @@ struct neck_flow {
 
 	struct tcb *end[2]; /* sender, receiver */
 	unsigned number;
+	uint64_t back_us; /* when the last ACK arrives */
 	bool listening;
 	struct tcp_syn syn;
 };
@@ -38,6 +39,7 @@ struct neck {
 	uint32_t queue_bytes;
 	uint32_t mark_bytes; /* CE for ECT segments that find more; 0 = never */
 	double loss;         /* of data segments */
+	uint32_t jitter_us;  /* of ACKs */
 	uint64_t seed;
 	uint64_t warm_us, run_us; /* counted: [warm, run) */
 	unsigned n_flows;
