@@ -35,6 +35,22 @@ static bool lenient(const struct world *w)
 
 /* --- sending --------------------------------------------------------------------------------- */
 
+/* Calls that come too late: nothing may be sent behind a FIN, and a second FIN is none. */
+static void pester(struct hr_worker *w, void *arg)
+{
+	struct sim_end *e = arg;
+	int64_t took;
+
+	if (e->closed)
+		return;
+	sim_check_call(e, E_SEND);
+	took = hr_send(e->worker, e->c, "x", 1);
+	if (took != -EPIPE && took != -ESTALE && took != -ENOTCONN)
+		sim_violation(e->w, "%s: hr_send() after the end says %ld", who(e), (long)took);
+	sim_check_call(e, E_SHUTDOWN);
+	(void)hr_shutdown(e->worker, e->c);
+}
+
 static void shut(struct sim_end *e)
 {
 	if (e->shut)
@@ -50,6 +66,8 @@ static void shut(struct sim_end *e)
 		if (hr_shutdown(e->worker, e->c) != 0)
 			sim_violation(e->w, "%s: hr_shutdown() of a live connection fails", who(e));
 	}
+	if (!e->w->healed && chance(e->w->ch, PERCENT(20)))
+		(void)hr_timer_start(e->worker, choose(e->w->ch, 1000000), pester, e);
 }
 
 static void pump(struct sim_end *e);
@@ -113,7 +131,8 @@ static void pump(struct sim_end *e)
 		if (pause_now(e))
 			return;
 	}
-	if (e->plan == PLAN_SHUT || e->eof)
+	if (e->plan == PLAN_SHUT || e->eof ||
+		(e->hasty && (e->plan == PLAN_CLOSE || e->plan == PLAN_ABORT)))
 		shut(e);
 }
 
@@ -340,11 +359,12 @@ static void client_open(struct hr_worker *w, hr_conn c, void *user)
 	opened(user);
 }
 
-static struct sim_end *client_of_port(struct world *w, uint16_t port)
+static struct sim_end *client_of(struct world *w, uint16_t port, uint32_t iss)
 {
 	for (unsigned i = w->n_ends; i-- > 0;)
 		if (w->ends[i]->side == CLIENT && w->ends[i]->connected &&
-			w->ends[i]->local_port == port && !w->ends[i]->crossing)
+			w->ends[i]->local_port == port && w->ends[i]->iss == iss &&
+			!w->ends[i]->crossing)
 			return w->ends[i];
 	return NULL;
 }
@@ -354,6 +374,7 @@ static void server_open(struct hr_worker *w, hr_conn c, void *user)
 	struct world *world = user;
 	struct sim_end *e = end_new(world, SERVER), *client;
 	struct hr_conn_info info;
+	const struct tcb *t;
 
 	e->worker = w;
 	e->c = c;
@@ -363,7 +384,10 @@ static void server_open(struct hr_worker *w, hr_conn c, void *user)
 		return;
 	}
 	e->local_port = info.remote_port;
-	client = client_of_port(world, info.remote_port);
+	t = &hr_conn_get(w, c)->tcb;
+	/* Nothing was consumed yet. */
+	client = client_of(
+		world, info.remote_port, t->rcv_nxt - t->rcv_held - !!(t->flags & TF_FIN_RCVD) - 1);
 	if (client == NULL)
 		sim_violation(world, "server: a connection from port %u, which no client has",
 			info.remote_port);
@@ -451,12 +475,17 @@ void sim_app_connect(struct sim_end *e)
 	/* The ISS of a tuple that is used again is above the last one's for a reason. */
 	if (e->near_wrap && !again && e->again == 0)
 		move_near_wrap(e);
+	e->iss = hr_conn_get(e->worker, e->c)->tcb.iss;
 	sim_log(w, "%s port %u connects: plan %u, %lu bytes", who(e), e->local_port, e->plan,
 		(unsigned long)e->total);
-	if (chance(w->ch, PERCENT(2)) && hr_send(e->worker, e->c, "x", 1) != -ENOTCONN)
+	sim_check_call(e, E_SEND);
+	if (hr_send(e->worker, e->c, "x", 1) != -ENOTCONN)
 		sim_violation(w, "hr_send() before on_open does not say -ENOTCONN");
-	if (chance(w->ch, PERCENT(2)))
-		sim_check_call(e, E_SEND);
+	if (e->plan == PLAN_SHUT && chance(w->ch, PERCENT(2))) {
+		/* RFC 9293 3.10.4: nothing of a connection in SYN-SENT outlives CLOSE. */
+		e->given_up = true;
+		shut(e);
+	}
 	plan_the_end(e);
 }
 

@@ -218,6 +218,10 @@ bool sim_check_out(struct sim_port *p, const struct sim_pkt *k)
 	 */
 	if (c == NULL || (k->flags & TCPF_RST))
 		return false;
+	/* The last word of the tuple's last life left in the turn in which it was connected again.
+	 */
+	if (c->tcb.state == TCPS_SYN_SENT && !(k->flags & TCPF_SYN))
+		return false;
 	f = sim_flow_of(p->w, p->side, worker, c);
 	retx = k->end != k->seq && seq_lt(k->seq, f->out_max);
 	out_sequence(p, k, &c->tcb, f, retx);
@@ -321,16 +325,23 @@ void sim_check_in(struct sim_port *p, const struct sim_frame *fr, bool first)
 	f = sim_flow_of(w, p->side, worker, c);
 	if (k.flags & TCPF_RST)
 		return;
-	edge = k.ack + ((uint32_t)k.wnd << (k.flags & TCPF_SYN ? 0 : c->tcb.snd_scale));
 	if (c->tcb.state == TCPS_SYN_SENT) {
-		if (!(k.flags & TCPF_SYN))
+		if (k.flags & TCPF_SYN) {
+			f->in_max = k.end;
+			f->ts_in_max = k.tsval;
+			f->scale_in = k.wscale;
+			f->heard_syn = true;
+			/* A bare SYN of simultaneous open offers a window above our SYN. */
+			edge = k.flags & TCPF_ACK ? k.ack : c->tcb.iss + 1;
+			f->edge_in = edge + k.wnd;
 			return;
-		f->in_max = k.end;
-		f->ts_in_max = k.tsval;
-		/* A bare SYN of simultaneous open offers a window above our SYN. */
-		f->edge_in = k.flags & TCPF_ACK ? edge : c->tcb.iss + 1 + k.wnd;
-		return;
+		}
+		if (!f->heard_syn)
+			return; /* of the tuple's last life */
+	} else {
+		f->scale_in = c->tcb.snd_scale;
 	}
+	edge = k.ack + ((uint32_t)k.wnd << (k.flags & TCPF_SYN ? 0 : f->scale_in));
 	f->in_max = seq_max(f->in_max, k.end);
 	if (k.flags & TCPF_ACK)
 		f->edge_in = seq_max(f->edge_in, edge);

@@ -128,6 +128,7 @@ void sim_roll_app(struct sim_end *e)
 	e->pause_ppm = PICK(ch, 0, PERCENT(10), PERCENT(10), PERCENT(50));
 	e->pause_us = PICK(ch, 500000, 1000, 5000000, 15000000);
 	e->urgent_ppm = PICK(ch, 0, 0, 0, PERCENT(20));
+	e->hasty = choose(ch, 2) != 0;
 	e->near_wrap = chance(ch, PERCENT(30));
 	e->again = (uint8_t)PICK(ch, 0, 0, 0, 1, 3);
 }

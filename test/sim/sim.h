@@ -159,7 +159,8 @@ void sim_fix_checksums(uint8_t *d, uint32_t len);
 struct sim_flow {
 	bool known;
 	uint32_t generation;
-	bool sent_ack, sent_ts;
+	bool sent_ack, sent_ts, heard_syn;
+	uint8_t scale_in;   /* the peer's shift */
 	uint32_t out_max;   /* highest sequence number sent, and one */
 	uint32_t ack_max;   /* highest acknowledgment sent */
 	uint32_t edge_out;  /* right edge of the window offered */
@@ -220,10 +221,12 @@ struct sim_end {
 	enum sim_plan plan;
 	uint16_t local_port; /* 0 = any */
 	uint16_t remote_port;
+	uint32_t iss;  /* of a client: tells the lives of a tuple apart */
 	uint8_t again; /* connect so many times more from the same port */
 	uint32_t pause_ppm, pause_us;
 	uint32_t urgent_ppm;
 	bool pull, mix, lazy; /* sends by on_pull; by both; reads in portions with pauses */
+	bool hasty;           /* shuts when all is sent, though it gives up later */
 	bool crossing;        /* simultaneous open */
 	bool near_wrap;       /* the ISS is moved close to 2^32 or 2^31 */
 	bool connected, opened, eof, shut, closed, waiting, paused;

@@ -31,6 +31,32 @@ static const struct {
 	{TCPS_CLOSED, E_CLOSE, "the same"},
 	{TCPS_CLOSED, E_ABORT, "the same"},
 	{TCPS_CLOSED, E_RTO, "a listener has no timer"},
+	{TCPS_CLOSED, E_KEEPALIVE, "the same"},
+	{TCPS_SYN_SENT, E_OOO, "there is no order before the peer's SYN is known"},
+	{TCPS_SYN_SENT, E_OOO_FIN, "the same"},
+	{TCPS_SYN_SENT, E_OLD, "the same"},
+	{TCPS_SYN_SENT, E_DATA, "a peer sends data after it heard our ACK, which ends SYN-SENT"},
+	{TCPS_SYN_SENT, E_FIN, "the same"},
+	{TCPS_SYN_SENT, E_KEEPALIVE, "only synchronised states are probed"},
+	{TCPS_SYN_RECEIVED, E_KEEPALIVE, "the same"},
+	{TCPS_FIN_WAIT_2, E_RTO, "everything is acknowledged"},
+	{TCPS_CLOSE_WAIT, E_DATA, "an honest peer has nothing behind its FIN"},
+	{TCPS_CLOSE_WAIT, E_OOO, "the same"},
+	{TCPS_CLOSE_WAIT, E_FIN, "the same"},
+	{TCPS_CLOSE_WAIT, E_OOO_FIN, "the same"},
+	{TCPS_CLOSING, E_DATA, "the same"},
+	{TCPS_CLOSING, E_OOO, "the same"},
+	{TCPS_CLOSING, E_FIN, "the same"},
+	{TCPS_CLOSING, E_OOO_FIN, "the same"},
+	{TCPS_LAST_ACK, E_DATA, "the same"},
+	{TCPS_LAST_ACK, E_OOO, "the same"},
+	{TCPS_LAST_ACK, E_OOO_FIN, "the same"},
+	{TCPS_TIME_WAIT, E_DATA, "the same"},
+	{TCPS_TIME_WAIT, E_OOO, "the same"},
+	{TCPS_TIME_WAIT, E_FIN, "the same"},
+	{TCPS_TIME_WAIT, E_OOO_FIN, "the same"},
+	{TCPS_TIME_WAIT, E_RTO, "everything is acknowledged"},
+	{TCPS_TIME_WAIT, E_KEEPALIVE, "nobody waits for the peer any more"},
 	{ANY, E_COUNT, NULL},
 };
 
@@ -39,7 +65,8 @@ static const struct {
 	const char *name, *why;
 } quiet[] = {
 	{"passed", "no embedding program hands packets in"},
-	{"busy_cycles", "time of the machine, not of the world"},
+	{"sack_reneged", "honest peers keep what they SACKed"},
+	{"port_exhausted", "a world has fewer connections than ports"},
 	{NULL, NULL},
 };
 
@@ -47,6 +74,18 @@ static const struct {
 static const struct {
 	const char *name, *why;
 } unseen[] = {
+	{"short_frame", "links do not cut frames"},
+	{"not_our_mac", "Ethernet headers are not damaged, there is no third station"},
+	{"ethertype", "the same"},
+	{"arp_bad", "ARP is not damaged"},
+	{"arp_other", "nobody asks for a third address"},
+	{"ip_source_route", "no host here sends options of IPv4"},
+	{"ip_not_local", "a changed address has a wrong checksum"},
+	{"icmp_rate", "nobody sends echo requests"},
+	{"nd_bad", "neighbour discovery is not damaged"},
+	{"tcp_port_zero", "a changed port has a wrong checksum"},
+	{"tcp_syn_bad", "no host here sends SYN with FIN"},
+	{"mailbox_full", "a world has fewer packets than a mailbox has room"},
 	{NULL, NULL},
 };
 
