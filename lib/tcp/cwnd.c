@@ -170,9 +170,31 @@ void hr_cwnd_undo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		cc->undo(x, now_us);
 }
 
-/* RFC 5681 4.1: after an idle RTO the path must be learned again. */
+/* What the algorithm knew of the path is old; the ext goes with it when nothing else needs one. */
+static void forget(const struct tcp_cc_ops *cc, struct tcb_ext *x)
+{
+	if (cc->on_rto != NULL)
+		cc->on_rto(x);
+	x->hystart.on = x->hystart.css = false;
+	x->cut = false;
+	x->cc_acked = 0;
+	x->cc_live = false;
+}
+
+/* RFC 5681 4.1: after an idle RTO the path must be learned again, from the initial window. */
 void hr_cwnd_restart(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
-	if (tcb_flight(t) == 0 && (tcp_ms(now_us) - t->last_rcv_ms) > t->rto_us / 1000)
-		t->cwnd = hr_min(t->cwnd, initial_window(c, t));
+	const struct tcp_cc_ops *cc = tcp_cc(c, t);
+	struct tcb_ext *x;
+
+	if (tcb_flight(t) != 0)
+		return;
+	x = tcb_ext(c, t);
+	if (x != NULL && cc->unused != NULL)
+		cc->unused(x, now_us);
+	if (tcp_ms(now_us) - t->last_rcv_ms <= t->rto_us / 1000)
+		return;
+	t->cwnd = hr_min(t->cwnd, initial_window(c, t));
+	if (x != NULL)
+		forget(cc, x);
 }

@@ -212,6 +212,36 @@ static void unused_time_does_not_count(struct talk *v)
 	expect(v, talk_info(v).cwnd_bytes < cwnd + 3500);
 }
 
+/* CC-8, IW-2: after ten idle seconds ten segments; what was known is forgotten and its memory given
+ * back, and ten seconds are not ten seconds of the curve. */
+static void idle_time_restarts(struct talk *v)
+{
+	uint32_t una;
+
+	bulk(v, HR_CC_CUBIC);
+	grow_to(v, 40000);
+	a_loss(v);
+	a_round(v, 1000);
+	while (talk_info(v).inflight_bytes != 0 || talk_info(v).unsent_bytes != 0) {
+		after(v, MS(100));
+		hears(v, .flags = ACK, .seq = 1,
+			.ack = (uint32_t)talk_info(v).bytes_acked + 1 +
+			       talk_info(v).inflight_bytes);
+		swallow(v);
+	}
+	expect(v, v->exts.live == 1 && talk_info(v).cwnd_bytes > 25000);
+	quiet_for(v, SEC(10));
+	una = (uint32_t)talk_info(v).bytes_acked + 1;
+	app_sends(v, 100000);
+	for (uint32_t i = 0; i < 10; i++)
+		says(v, .flags = ACK, .seq = una + i * 1000, .ack = 1, .len = 1000);
+	silent(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = una + 1000);
+	swallow(v);
+	expect(v, v->exts.live == 0 && talk_info(v).cwnd_bytes == 11000);
+}
+
 /* BUG-22, CV-1: one segment a round trip does not fill a window of ten. */
 static void an_unused_window_does_not_grow(struct talk *v)
 {
@@ -264,6 +294,7 @@ int main(void)
 		TALK(cubic_gives_way),
 		TALK(cubic_after_a_timeout),
 		TALK(unused_time_does_not_count),
+		TALK(idle_time_restarts),
 		TALK(an_unused_window_does_not_grow),
 		TALK(acks_of_one_turn_all_count),
 		TALK(the_parameter_chooses),
