@@ -165,6 +165,23 @@ void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
 	fifo_push(w, &w->ready, c, false);
 }
 
+/* What one connection finds out about a path, those after it know from the start. */
+static void path_mtu(struct hr_worker *w, struct conn *c, uint32_t events)
+{
+	const struct hr_flow_key *k = &c->tcb.key;
+	struct hr_ip remote = {.family = hr_key_is6(k) ? 6 : 4};
+	uint16_t mtu;
+
+	memcpy(remote.b, k->raddr6, remote.family == 6 ? 16 : 4);
+	if (events & TCP_EV_PMTU) {
+		hr_pmtu_learn(w->ip, &remote, hr_tcp_pmtu(&c->tcb), w->now_us);
+		w->pmtu_learned = true;
+	}
+	mtu = events & TCP_EV_OPEN ? hr_pmtu(w->ip, &remote, w->now_us) : 0;
+	if (mtu != 0)
+		hr_tcp_pmtu_known(&w->tcp, &c->tcb, mtu);
+}
+
 void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)
 {
 	uint32_t told = events & (TCP_EV_OPEN | TCP_EV_DATA | TCP_EV_WRITABLE | TCP_EV_EOF |
@@ -175,6 +192,8 @@ void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)
 	/* RFC 9293 MUST-20: R1 makes the IP layer look whether its next hop is still there. */
 	if ((events & TCP_EV_ERROR) && c->tcb.soft_error == HR_SOFT_RETRANSMITS && c->nexthop != 0)
 		hr_nexthop_doubt(w->ip, c->nexthop);
+	if (unlikely((events & TCP_EV_PMTU) || (w->pmtu_learned && (events & TCP_EV_OPEN))))
+		path_mtu(w, c, events);
 	if (told != 0)
 		hr_conn_ready(w, c, told);
 }

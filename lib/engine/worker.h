@@ -96,6 +96,7 @@ struct hr_worker {
 	bool force_copy;
 	bool stalled; /* the last output stage ended for want of mbufs or of room in a port */
 	bool pool_checked;
+	bool pmtu_learned; /* ip/pmtu.c holds something */
 	int64_t pool_left; /* mbufs above the watermark, counted down within a turn */
 	struct hr_fifo ready, dirty, done;
 	struct hr_table *table;

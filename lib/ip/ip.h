@@ -92,6 +92,17 @@ void hr_nexthop_confirm(struct hr_ip_layer *ip, uint16_t nh, uint64_t now_us);
 /* TCP hears nothing from beyond nh: the next packet through it makes us ask (RFC 1122 3.3.1.4). */
 void hr_nexthop_doubt(struct hr_ip_layer *ip, uint16_t nh);
 
+/* --- path MTU
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* IP bytes that the path to remote carries, as far as somebody learned less than the link's; 0 =
+ * nothing known. */
+uint16_t hr_pmtu(const struct hr_ip_layer *ip, const struct hr_ip *remote, uint64_t now_us);
+/* A connection found out; good for ten minutes. */
+void hr_pmtu_learn(
+	struct hr_ip_layer *ip, const struct hr_ip *remote, uint16_t mtu, uint64_t now_us);
+
 /* --- input and time
  * -------------------------------------------------------------------------------------------------
  */

@@ -65,6 +65,7 @@ void hr_ip_free(struct hr_ip_layer *ip)
 	if (ip == NULL)
 		return;
 	hr_nh_fini(ip);
+	hr_pmtu_fini(ip);
 	free(ip->gateway);
 	free(ip->prefix);
 	free(ip->last);

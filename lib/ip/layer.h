@@ -10,6 +10,7 @@
  *   arp.c ndp.c  the two languages it is spoken in
  *   icmp.c       echo and errors
  *   announce.c   telling the neighbours about us
+ *   pmtu.c       what connections learned of paths
  */
 #ifndef HR_IP_LAYER_H
 #define HR_IP_LAYER_H
@@ -122,6 +123,7 @@ struct hr_ip_layer {
 	uint16_t nh_free;            /* first of the free ones */
 	uint16_t lru_head, lru_tail; /* unused entries, oldest first */
 	uint64_t hash_key[2];
+	struct hr_pmtu_entry *pmtu; /* NULL = nothing learned yet */
 
 	struct hr_rate echo_rate, error_rate;
 
@@ -193,6 +195,9 @@ enum hr_drop hr_udp_input(struct hr_ip_layer *ip, unsigned port, struct rte_mbuf
  * 5227 2.4). */
 void hr_ip_defend(struct hr_ip_layer *ip, uint32_t laddr_id, uint64_t now_us);
 void hr_announce_expire(struct hr_ip_layer *ip, uint64_t now_us);
+
+/* pmtu.c */
+void hr_pmtu_fini(struct hr_ip_layer *ip);
 
 /* layer.c */
 /* An mbuf with len bytes of room behind *data, or NULL: counted. */

@@ -56,7 +56,8 @@ enum hr_drop hr_tcp_parse(struct rte_mbuf *m, uint16_t l4_off, uint16_t l4_len, 
 struct hr_icmp_error {
 	uint8_t family;
 	uint8_t type, code;
-	uint32_t mtu; /* next-hop MTU of "fragmentation needed" or "packet too big", else 0 */
+	uint32_t mtu; /* next-hop MTU of "fragmentation needed" (a guess when it tells none) or
+			 "packet too big", else 0 */
 	const uint8_t *src, *dst; /* of the quoted packet: src is ours */
 	uint16_t sport, dport;
 	uint32_t seq;
@@ -77,6 +78,9 @@ uint16_t hr_l4_checksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_o
  * else in host order. hr_ip4_write() sets DF and fills in the header checksum: zero it when the NIC
  * is asked to compute it. */
 unsigned hr_eth_write(uint8_t *p, const uint8_t dst[6], const uint8_t src[6], uint16_t ethertype);
+/* Clear DF of a header that hr_ip4_write() made: RFC 6864 4 wants id to tell the packets of a
+ * minute apart then. */
+void hr_ip4_allow_fragments(uint8_t *p, uint16_t id);
 unsigned hr_ip4_write(uint8_t *p, uint32_t src, uint32_t dst, uint8_t proto, uint8_t ttl,
 	uint8_t tos, uint16_t id, uint16_t total_len);
 unsigned hr_ip6_write(uint8_t *p, const uint8_t src[16], const uint8_t dst[16], uint8_t proto,

@@ -42,6 +42,23 @@ static enum hr_drop take_tcp(const uint8_t *p, unsigned len, struct hr_icmp_erro
 	return DROP_NONE;
 }
 
+static bool is_fragmentation_needed(uint8_t type, uint8_t code)
+{
+	return type == ICMP4_UNREACHABLE && code == ICMP4_FRAGMENTATION_CODE;
+}
+
+/* RFC 1191 5: a router that predates it tells no MTU. The next of the sizes in use (7.1) below that
+ * of the packet it could not forward. */
+static uint32_t plateau_below(uint32_t total)
+{
+	static const uint16_t plateau[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296};
+
+	for (unsigned i = 0; i < RTE_DIM(plateau); i++)
+		if (plateau[i] < total)
+			return plateau[i];
+	return 68;
+}
+
 /* The quoted header was ours, but it went through other hands: its checksum may be stale (NAT,
  * TTL), its lengths not. */
 static enum hr_drop parse_quoted4(const uint8_t *p, unsigned len, struct hr_icmp_error *e)
@@ -58,6 +75,8 @@ static enum hr_drop parse_quoted4(const uint8_t *p, unsigned len, struct hr_icmp
 	if (ip->next_proto_id != IPPROTO_TCP ||
 		(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK)) != 0)
 		return DROP_icmp_ignored;
+	if (is_fragmentation_needed(e->type, e->code) && e->mtu == 0)
+		e->mtu = plateau_below(rte_be_to_cpu_16(ip->total_length));
 	e->src = p + offsetof(struct rte_ipv4_hdr, src_addr);
 	e->dst = p + offsetof(struct rte_ipv4_hdr, dst_addr);
 	return take_tcp(p + hdr_len, len - hdr_len, e);
@@ -91,13 +110,11 @@ static enum hr_drop parse_quoted6(const uint8_t *p, unsigned len, struct hr_icmp
 	return take_tcp(p + off, len - off, e);
 }
 
-/* RFC 1191 4 (0 from routers that predate it), RFC 4443 3.2. */
+/* RFC 1191 4, RFC 4443 3.2. */
 static uint32_t next_hop_mtu(uint8_t family, const uint8_t *icmp)
 {
 	if (family == 4)
-		return icmp[0] == ICMP4_UNREACHABLE && icmp[1] == ICMP4_FRAGMENTATION_CODE
-			       ? hr_load_be16(icmp + 6)
-			       : 0;
+		return is_fragmentation_needed(icmp[0], icmp[1]) ? hr_load_be16(icmp + 6) : 0;
 	return icmp[0] == ICMP6_TOO_BIG ? hr_load_be32(icmp + 4) : 0;
 }
 

@@ -102,8 +102,7 @@ enum hr_drop hr_ip4_parse(const struct rte_mbuf *m, struct hr_frame *f)
 	return check_addresses(rte_be_to_cpu_32(ip->src_addr), rte_be_to_cpu_32(ip->dst_addr));
 }
 
-/* DF always: path MTU discovery is the only way we size packets (RFC 1191), and an id is then free
- * to be anything (RFC 6864). */
+/* With DF, for path MTU discovery (RFC 1191); an id is then free to be anything (RFC 6864). */
 unsigned hr_ip4_write(uint8_t *p, uint32_t src, uint32_t dst, uint8_t proto, uint8_t ttl,
 	uint8_t tos, uint16_t id, uint16_t total_len)
 {
@@ -122,4 +121,16 @@ unsigned hr_ip4_write(uint8_t *p, uint32_t src, uint32_t dst, uint8_t proto, uin
 	ip.hdr_checksum = rte_ipv4_cksum(&ip);
 	memcpy(p, &ip, sizeof(ip));
 	return sizeof(ip);
+}
+
+void hr_ip4_allow_fragments(uint8_t *p, uint16_t id)
+{
+	struct rte_ipv4_hdr ip;
+
+	memcpy(&ip, p, sizeof(ip));
+	ip.packet_id = rte_cpu_to_be_16(id);
+	ip.fragment_offset = 0;
+	ip.hdr_checksum = 0;
+	ip.hdr_checksum = rte_ipv4_cksum(&ip);
+	memcpy(p, &ip, sizeof(ip));
 }

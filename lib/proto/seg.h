@@ -82,6 +82,7 @@ struct tcp_out {
 	uint8_t sack_n;
 	uint8_t ttl, tos;
 	uint8_t syn_order; /* enum hr_syn_order, for a segment with TCPO_MSS */
+	bool may_fragment; /* IPv4: DF clear (RFC 1191 3 wants it set) */
 	bool retransmit;   /* some of it was sent before */
 	struct tcp_sack sack[4];
 };

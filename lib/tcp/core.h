@@ -20,8 +20,7 @@
 #define TCP_R1              3u /* RFC 9293 3.8.3, SHLD-10: retransmissions before anybody is told */
 #define TCP_PAWS_IDLE_MS    (24u * 24 * 3600 * 1000) /* RFC 7323 5.5 */
 #define TCP_TLP_MIN_US      10000u /* no probe sooner: scheduling noise of hosts is not loss */
-#define TCP_MIN_PMTU4       552u /* an ICMP error cannot push the path MTU below; attackers would */
-#define TCP_MIN_PMTU6       1280u /* RFC 8201 4 */
+#define TCP_MIN_PMTU6       1280u  /* RFC 8201 4 */
 
 static inline uint32_t tcp_ms(uint64_t now_us)
 {
@@ -165,6 +164,14 @@ void hr_autotune_start(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 /* In-order data arrived, and the application read; only while ext->drs_live. */
 void hr_autotune_rtt(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us);
 void hr_autotune_read(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+
+/* pmtu.c */
+uint32_t hr_pmtu_too_big(struct tcp_ctx *c, struct tcb *t, uint32_t mtu, uint64_t now_us);
+void hr_pmtu_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+/* These three only with an ext; the last one while ext->pl_live, returns events. */
+uint32_t hr_pmtu_probe_due(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us);
+void hr_pmtu_probe_sent(struct tcp_ctx *c, struct tcb *t, uint32_t size);
+uint32_t hr_pmtu_on_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 
 /* window.c */
 /* The window field for a segment, and the new right edge. */

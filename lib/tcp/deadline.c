@@ -154,6 +154,8 @@ static uint32_t expire_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		events |= tcb_soft_error(t, HR_SOFT_RETRANSMITS);
 	}
 	hr_loss_on_rto(c, t, now_us);
+	if (unlikely(t->backoff >= 3))
+		hr_pmtu_on_rto(c, t, now_us);
 	arm_rto(c, t, now_us);
 	return events;
 }

@@ -353,8 +353,11 @@ uint32_t hr_tcp_input(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint6
 		rte_pktmbuf_free(s->m);
 		s->m = NULL;
 	}
-	if (t->ext != 0)
+	if (t->ext != 0) {
+		if (unlikely(tcb_ext(c, t)->pl_live))
+			events |= hr_pmtu_on_ack(c, t, now_us);
 		hr_ext_put(c, t);
+	}
 	if (t->flags & (TF_ACK_NOW | TF_ACK_SOON | TF_SEND_RST))
 		events |= TCP_EV_OUTPUT;
 	return events;

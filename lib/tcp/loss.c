@@ -69,8 +69,8 @@ static bool rack_detect(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uin
 		}
 		left_us = (int32_t)(r->xmit_us + x->rack_rtt_us + reo_us - (uint32_t)now_us);
 		if (left_us <= 0) {
+			lost |= !(r->flags & TR_PROBE); /* RFC 4821 7.6: no congestion */
 			hr_range_mark(x, r, TR_LOST, 0);
-			lost = true;
 		} else {
 			wait_us = hr_max(wait_us, (uint32_t)left_us);
 		}

@@ -13,6 +13,7 @@ static void fill(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o, uint64_t n
 	const struct hr_tcp_params *p = tcp_params(c, t);
 
 	o->ttl = p->ttl;
+	o->may_fragment = !p->pmtud;
 	o->tos = (uint8_t)(p->dscp << 2);
 	if (t->flags & TF_TS) {
 		o->opts |= TCPO_TS;
@@ -285,6 +286,24 @@ static bool push_new(
 	return true;
 }
 
+/* RFC 4821 7: a larger segment of new data, to see whether the path carries it. */
+static bool out_mtu_probe(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
+{
+	uint32_t size = hr_pmtu_probe_due(c, t, now_us), seq = t->snd_nxt;
+
+	if (size == 0 || t->snd_end - seq < size || usable_window(t) < size ||
+		t->cwnd < hr_tcb_pipe(c, t) + size || sack_bytes(c, t) != 0 ||
+		!hr_range_push(c, t, seq, seq + size, TR_PROBE, now_us))
+		return false;
+	t->snd_nxt = seq + size;
+	hr_pmtu_probe_sent(c, t, size);
+	out_payload(c, t, seq, size, false, now_us, o);
+	o->seg_size = (uint16_t)size;
+	hr_count_n(c->m, HR_C_bytes_out, size);
+	hr_timer_sent(c, t, now_us);
+	return true;
+}
+
 static bool out_new(
 	struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us, struct tcp_out *o)
 {
@@ -293,6 +312,8 @@ static bool out_new(
 	if (t->snd_nxt == t->snd_end && !(t->flags & TF_FIN_QUEUED))
 		return false;
 	hr_cwnd_restart(c, t, now_us);
+	if (t->ext != 0 && unlikely(tcb_ext(c, t)->pl_live) && out_mtu_probe(c, t, now_us, o))
+		return true;
 	return push_new(c, t, t->snd_nxt == t->snd_end ? 0 : new_bytes(c, t, max_len), now_us, o);
 }
 

@@ -138,6 +138,10 @@ void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t c
 	}
 	r->flags = (uint8_t)((r->flags | set) & ~clear);
 	if (x != NULL) {
+		if ((r->flags & (TR_PROBE | TR_LOST)) == (TR_PROBE | TR_LOST)) {
+			r->flags &= (uint8_t)~TR_PROBE; /* it goes again in segments that pass */
+			x->pl_lost = true;
+		}
 		x->sacked_bytes += counted(r, TR_SACKED);
 		x->lost_bytes += counted(r, TR_LOST);
 	}

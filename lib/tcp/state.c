@@ -135,9 +135,9 @@ void hr_ext_put(struct tcp_ctx *c, struct tcb *t)
 
 	if (x == NULL || x->ooo != NULL || x->n_sacks != 0 || x->has_ooo_fin || x->urg_pending ||
 		x->sacked_bytes != 0 || x->lost_bytes != 0 || x->tlp_out || x->cc_live ||
-		x->ce_ack || x->drs_live || x->n_push != 0 || t->ca_state != CA_OPEN ||
-		seq_lt(t->snd_una, x->retx_high) || (t->flags & (TF_DSACK | TF_URG_SND)) ||
-		t->timer == TT_REO)
+		x->ce_ack || x->drs_live || x->pl_live || x->n_push != 0 ||
+		t->ca_state != CA_OPEN || seq_lt(t->snd_una, x->retx_high) ||
+		(t->flags & (TF_DSACK | TF_URG_SND)) || t->timer == TT_REO)
 		return;
 	hr_slab_free(c->exts, x);
 	t->ext = 0;

@@ -91,6 +91,7 @@ void hr_syn_ack(struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_pat
 	o->opts = TCPO_MSS;
 	o->mss_opt = hr_params_mss(p, hr_key_is6(&e->key), path->mtu);
 	o->ttl = p->ttl;
+	o->may_fragment = !p->pmtud;
 	o->tos = (uint8_t)(p->dscp << 2);
 	if (e->ts) {
 		o->opts |= TCPO_TS;

@@ -81,6 +81,9 @@ enum tcp_ca_state { CA_OPEN, CA_RECOVERY, CA_LOSS };
 #define TR_RETX   BIT(2) /* was retransmitted (Karn: no RTT sample) */
 #define TR_SYN    BIT(3)
 #define TR_FIN    BIT(4)
+#define TR_PROBE                                                                                   \
+	BIT(7) /* larger than snd_mss: its loss tells of the path MTU, not of congestion           \
+		*/
 
 /*
  * One transmission: bytes [seq, end) that left together at xmit_us (the low 32 bits of the clock).
@@ -225,6 +228,16 @@ struct tcb_ext {
 	struct tcp_sack_block dsack; /* RFC 2883 */
 	/* send side */
 	uint32_t snd_up;
+	/* path MTU (pmtu.c) */
+	bool pl_live;  /* the rest is in use: snd_mss is below what it was */
+	bool pl_asked; /* lowered on suspicion: does it help? */
+	bool pl_lost;  /* the probe was */
+	uint8_t pl_tries;
+	uint16_t pl_max;                   /* the largest segment of this connection */
+	uint16_t pl_fail;                  /* too large; above pl_max = not known */
+	uint16_t pl_probe;                 /* payload of the probe that is out, 0 = none */
+	uint32_t pl_end;                   /* of the probe; while pl_asked: SND.UNA then */
+	uint32_t pl_next_ms;               /* no probe before */
 	uint32_t push[TCB_MAX_PUSH];       /* ends of hr_send() calls with unsent data behind
 					      (HR_PSH_BURST) */
 	uint32_t recover;                  /* snd_nxt when recovery began (RFC 6582, 8985) */

@@ -33,7 +33,8 @@
 #define TCP_EV_STRAY                                                                               \
 	BIT(8) /* answer this segment with hr_tcp_reset_for(), as for a stranger (the segment's    \
 		  values stay valid) */
-#define TCP_EV_ERROR      BIT(9) /* a soft error: t->soft_error */
+#define TCP_EV_ERROR      BIT(9)  /* a soft error: t->soft_error */
+#define TCP_EV_PMTU       BIT(16) /* the path MTU is hr_tcp_pmtu() now: others may want to know */
 #define TCP_EV_DROP_SHIFT 24
 
 static inline enum hr_drop hr_tcp_ev_drop(uint32_t ev)
@@ -240,6 +241,11 @@ uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t 
  * Returns events. */
 uint32_t hr_tcp_icmp(struct tcp_ctx *c, struct tcb *t, uint8_t family, uint8_t type, uint8_t code,
 	uint32_t seq, uint32_t mtu, uint64_t now_us);
+
+/* IP bytes of a full segment. */
+uint16_t hr_tcp_pmtu(const struct tcb *t);
+/* What other connections learned of the path; when ESTABLISHED, before output. */
+void hr_tcp_pmtu_known(struct tcp_ctx *c, struct tcb *t, uint16_t mtu);
 
 /* --- application side
  * ------------------------------------------------------------------------------------------------

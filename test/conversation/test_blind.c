@@ -215,7 +215,7 @@ static void blind_icmp(struct talk *v)
 		bool v6 = v->world->ip6, hit;
 
 		(void)hr_tcp_icmp(&v->ctx, &t, v6 ? 6 : 4, v6 ? 2 : 3, v6 ? 0 : 4,
-			t.snd_una - NEAR + d, 600, v->now);
+			t.snd_una - NEAR + d, v6 ? 1300 : 600, v->now);
 		hit = t.snd_mss != v->t->snd_mss || memcmp(&t, v->t, sizeof(t)) != 0;
 		if (t.ext != v->t->ext) /* the one range is in the copy */
 			hr_slab_free(&v->exts, hr_slab_at(&v->exts, t.ext));

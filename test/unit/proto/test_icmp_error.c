@@ -25,7 +25,7 @@ static enum hr_drop parse(
 	return hr_icmp_error_parse(*m, &f, e);
 }
 
-/* MUST-54 */
+/* MUST-54, PM-6 */
 static void errors(void **state)
 {
 	static const struct {
@@ -35,7 +35,8 @@ static void errors(void **state)
 		{ICMP4 "0301 0000 00000000" QUOTED4 PORTS, 34, 42, 3, 1, 0},
 		{ICMP4 "0303 0000 ffffffff" QUOTED4 PORTS, 34, 42, 3, 3, 0},
 		{ICMP4 "0304 0000 00000578" QUOTED4 PORTS "0102030405", 34, 42, 3, 4, 1400},
-		{ICMP4 "0304 0000 00000000" QUOTED4 PORTS, 34, 42, 3, 4, 0},
+		/* PM-6: no MTU told, 1500 bytes quoted: the plateau below. */
+		{ICMP4 "0304 0000 00000000" QUOTED4 PORTS, 34, 42, 3, 4, 1492},
 		{ICMP4 "0b00 0000 00000000" QUOTED4 PORTS, 34, 42, 11, 0, 0},
 		{ICMP4 "0c00 0000 14000000" QUOTED4 PORTS, 34, 42, 12, 0, 0},
 		{ICMP4 "0301 0000 00000000 4600 05dc 1234 2000 3f 06 0000 c6120001 c6120002 "
