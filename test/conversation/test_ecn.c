@@ -56,7 +56,7 @@ static void off_is_off(struct talk *v)
 	app_sends(v, 500);
 	says(v, .flags = ACK, .seq = 1, .ack = 2001, .len = 500);
 	hears(v, .flags = ACK | ECE, .seq = 2001, .ack = 501);
-	expect(v, talk_info(v).cwnd_bytes == 7680);
+	expect(v, talk_info(v).cwnd_bytes == 10000);
 	counted(v, ecn_cuts, 0);
 }
 
