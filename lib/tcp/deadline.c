@@ -116,7 +116,8 @@ uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t 
 {
 	uint64_t at = t->rexmit_at;
 
-	if (t->state == TCPS_CLOSED)
+	/* A RST waits for output, and when there is no room for it, not for time. */
+	if (t->state == TCPS_CLOSED || (t->flags & TF_SEND_RST))
 		return HR_NEVER;
 	if (t->flags & TF_ACK_DELAY)
 		at = hr_min(at, tcp_expand(now_us, t->delack_at));
@@ -217,7 +218,7 @@ uint32_t hr_tcp_expire(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
 	uint32_t events = 0;
 
-	if (t->state == TCPS_CLOSED)
+	if (t->state == TCPS_CLOSED || (t->flags & TF_SEND_RST))
 		return 0;
 	if ((t->flags & TF_ACK_DELAY) && tcp_expand(now_us, t->delack_at) <= now_us) {
 		t->flags &= ~TF_ACK_DELAY;

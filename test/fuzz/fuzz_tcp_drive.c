@@ -92,8 +92,6 @@ static void pull(struct fz *f)
 static void expire_due(struct fz *f)
 {
 	for (unsigned n = 0; hr_tcp_deadline(&f->ctx, f->t, f->now) <= f->now; n++) {
-		if (f->t->flags & TF_SEND_RST)
-			break; /* it ends at the next output */
 		must(n < SAME_TIME);
 		fz_starve(f);
 		fz_trace(f, "expires");
