@@ -27,6 +27,7 @@ struct side_config {
 	uint32_t n_gateways;
 	uint32_t workers;
 	uint32_t mbufs, max_conns, max_half_open, max_time_wait;
+	uint8_t profile; /* tcp began as this one: index into the words of the row */
 	struct hr_tcp_params tcp;
 };
 

@@ -83,6 +83,8 @@ const struct option_row option_rows[] = {
 	{"max-time-wait", SCOPE_SIDE, OPTION_COUNT, SIDE(max_time_wait), 1, 60000000, NULL, "N",
 		"TIME-WAIT entries per worker"},
 
+	{"profile", SCOPE_TCP, OPTION_CHOICE, SIDE(profile), 0, 0, "headrace|linux|freebsd", "NAME",
+		"all TCP options as this stack has them; the later ones change it"},
 	{"mss", SCOPE_TCP, OPTION_BYTES, SIDE(tcp.mss), 0, 65495, NULL, "BYTES",
 		"most payload per segment; 0 = from the MTU"},
 	{"iw", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.iw_segments), 1, 64, NULL, "N",
@@ -91,12 +93,46 @@ const struct option_row option_rows[] = {
 		"window scale 0-14; 255 = from rcv-buf"},
 	{"cc", SCOPE_TCP, OPTION_CHOICE, SIDE(tcp.cc), 0, 0, "cubic|newreno|dctcp", "NAME",
 		"congestion control"},
+	{"ecn", SCOPE_TCP, OPTION_CHOICE, SIDE(tcp.ecn), 0, 0, "off|passive|active", "HOW",
+		"ECN: never, when the peer asks, or asked for"},
+	{"syn-order", SCOPE_TCP, OPTION_CHOICE, SIDE(tcp.syn_order), 0, 0, "linux|freebsd", "WHOSE",
+		"order of the options in a SYN"},
+	{"psh", SCOPE_TCP, OPTION_CHOICE, SIDE(tcp.psh), 0, 0, "end|burst", "WHERE",
+		"PSH when the queue is empty, or at the end of each send too"},
+	{"pmtu-min", SCOPE_TCP, OPTION_BYTES, SIDE(tcp.pmtu_min), 0, 1280, NULL, "BYTES",
+		"least path MTU that ICMP or probes may find"},
 	{"ttl", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.ttl), 1, 255, NULL, "N", "TTL or hop limit"},
 	{"dscp", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.dscp), 0, 63, NULL, "N",
 		"Differentiated Services code point"},
 	{"timestamps", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.timestamps), 0, 0, NULL, NULL,
 		"timestamps (--no-timestamps)"},
 	{"sack", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.sack), 0, 0, NULL, NULL, "SACK (--no-sack)"},
+	{"dsack", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.dsack), 0, 0, NULL, NULL,
+		"report duplicates (RFC 2883)"},
+	{"tlp", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.tlp), 0, 0, NULL, NULL,
+		"tail loss probes (RFC 8985)"},
+	{"prr", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.prr), 0, 0, NULL, NULL,
+		"proportional rate reduction (RFC 9937)"},
+	{"limited-transmit", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.limited_transmit), 0, 0, NULL, NULL,
+		"new data on duplicate ACKs (RFC 3042)"},
+	{"frto", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.frto), 0, 0, NULL, NULL,
+		"detect spurious timeouts (RFC 5682)"},
+	{"undo", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.undo), 0, 0, NULL, NULL,
+		"take back cuts that were for nothing (RFC 4015)"},
+	{"hystart", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.hystart), 0, 0, NULL, NULL,
+		"leave slow start on rising delay (RFC 9406)"},
+	{"cwnd-validation", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.cwnd_validation), 0, 0, NULL, NULL,
+		"an unused window does not last (RFC 7661)"},
+	{"pacing", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.pacing), 0, 0, NULL, NULL,
+		"spread segments over the RTT"},
+	{"pmtud", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.pmtud), 0, 0, NULL, NULL,
+		"path MTU discovery (RFC 1191, 8201)"},
+	{"plpmtud", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.plpmtud), 0, 0, NULL, NULL,
+		"find black holes by probing (RFC 8899)"},
+	{"rfc1337", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.rfc1337), 0, 0, NULL, NULL,
+		"a RST does not end TIME-WAIT"},
+	{"uto", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.uto), 0, 0, NULL, NULL,
+		"user timeout option (RFC 5482)"},
 	{"nodelay", SCOPE_TCP, OPTION_INVERTED, SIDE(tcp.nagle), 0, 0, NULL, NULL,
 		"turn Nagle's algorithm off"},
 	{"tw-reuse", SCOPE_TCP, OPTION_BOOL, SIDE(tcp.tw_reuse), 0, 0, NULL, NULL,
@@ -105,10 +141,16 @@ const struct option_row option_rows[] = {
 		"delayed ACK timeout"},
 	{"ack-every", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.ack_every), 1, 2, NULL, "N",
 		"full segments per immediate ACK"},
+	{"quickack", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.quickack_segments), 0, 64, NULL, "N",
+		"full segments acknowledged at once at the start"},
 	{"rcv-buf", SCOPE_TCP, OPTION_BYTES, SIDE(tcp.rcv_buf_bytes), 1, UINT64_C(1) << 30, NULL,
 		"BYTES", "receive window"},
 	{"snd-buf", SCOPE_TCP, OPTION_BYTES, SIDE(tcp.snd_buf_bytes), 1, UINT64_C(1) << 30, NULL,
 		"BYTES", "send buffer"},
+	{"rcv-buf-max", SCOPE_TCP, OPTION_BYTES, SIDE(tcp.rcv_buf_max_bytes), 0, UINT64_C(1) << 30,
+		NULL, "BYTES", "what auto-tuning may raise it to"},
+	{"snd-buf-max", SCOPE_TCP, OPTION_BYTES, SIDE(tcp.snd_buf_max_bytes), 0, UINT64_C(1) << 30,
+		NULL, "BYTES", "the same of the send buffer"},
 	{"syn-retries", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.syn_retries), 0, 255, NULL, "N",
 		"SYN-ACK retransmissions"},
 	{"retries", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.retries), 0, 255, NULL, "N",
@@ -125,6 +167,12 @@ const struct option_row option_rows[] = {
 		"TIME", "data unacknowledged for so long; 0 = by retries"},
 	{"keepalive-idle", SCOPE_TCP, OPTION_MS, SIDE(tcp.keepalive_ms), 0, 24 * HOUR / 1000, NULL,
 		"TIME", "idle time before TCP keep-alive probes; 0 = off"},
+	{"keepalive-interval", SCOPE_TCP, OPTION_MS, SIDE(tcp.keepalive_interval_ms), 1,
+		24 * HOUR / 1000, NULL, "TIME", "between two probes"},
+	{"keepalive-probes", SCOPE_TCP, OPTION_COUNT, SIDE(tcp.keepalive_probes), 1, 127, NULL, "N",
+		"unanswered probes that end a connection"},
+	{"oow-ack-interval", SCOPE_TCP, OPTION_MS, SIDE(tcp.oow_ack_interval_ms), 0, 60000, NULL,
+		"TIME", "least time between challenge ACKs of a connection"},
 	{"time-wait", SCOPE_TCP, OPTION_MS, SIDE(tcp.time_wait_ms), 0, HOUR / 1000, NULL, "TIME",
 		"length of TIME-WAIT"},
 	{"fin-wait2", SCOPE_TCP, OPTION_MS, SIDE(tcp.fin_wait2_ms), 1, HOUR / 1000, NULL, "TIME",
@@ -134,6 +182,10 @@ const struct option_row option_rows[] = {
 const unsigned option_count = sizeof(option_rows) / sizeof(option_rows[0]);
 _Static_assert(
 	sizeof(option_rows) / sizeof(option_rows[0]) <= CONFIG_OPTIONS, "raise CONFIG_OPTIONS");
+
+/* In the order of the words of "profile". */
+static const struct hr_tcp_params *const profiles[] = {
+	&hr_tcp_params_default, &hr_tcp_params_linux, &hr_tcp_params_freebsd};
 
 static bool is_side_row(const struct option_row *row)
 {
@@ -271,6 +323,8 @@ static int set_one(struct config *cfg, const struct option_row *row, enum side s
 	if (row->type == OPTION_INVERTED)
 		v = !v;
 	memcpy(field, &v, row->size);
+	if (row->offset == offsetof(struct side_config, profile) && is_side_row(row))
+		cfg->side[side].tcp = *profiles[v];
 	return 0;
 }
 
