@@ -110,7 +110,8 @@ enum hr_syn_order {
 /** Which segments carry PSH; the one that empties the send queue always does (RFC 9293 MUST-61). */
 enum hr_psh {
 	HR_PSH_END = 0, /**< no others: as the BSDs */
-	HR_PSH_BURST,   /**< the last one of each hr_send() too: as Linux */
+	HR_PSH_BURST,   /**< the last one of each hr_send(), and of several that leave at once, too:
+			   as Linux */
 	HR_PSH_COUNT
 };
 
@@ -349,8 +350,8 @@ HR_API int hr_set_user(struct hr_worker *w, hr_conn c, void *user);
 /**
  * Change parameters of a living connection. Taken from @p params: ttl, dscp, nagle, psh, ack_every,
  * delack_us, retries, user_timeout_ms, keepalive_ms, keepalive_interval_ms, keepalive_probes,
- * rto_min_us, rto_max_us, time_wait_ms, fin_wait2_ms; the others stay as they were settled at the
- * beginning (RFC 9293 3.7.4, 3.8.3, 3.8.4, 3.9.1.9).
+ * rto_min_us, rto_max_us, time_wait_ms, fin_wait2_ms, snd_buf_bytes, snd_buf_max_bytes; the others
+ * stay as they were settled at the beginning (RFC 9293 3.7.4, 3.8.3, 3.8.4, 3.9.1.9).
  *
  * @return 0; -ESTALE; -EINVAL when hr_tcp_params_check() refuses @p params; -ENOSPC when the worker
  * has 256 different sets in use already (a set is kept for good: change to one of a few, not to one

@@ -276,7 +276,8 @@ static bool push_new(
 	t->snd_nxt = seq + len + is_fin;
 	if (is_fin)
 		t->flags |= TF_FIN_SENT;
-	if (push)
+	/* As Linux: receivers that join segments need not wait for more than this. */
+	if (push || (len > t->snd_mss && tcp_params(c, t)->psh == HR_PSH_BURST))
 		o->flags |= TCPF_PSH;
 	out_payload(c, t, seq, len, is_fin, now_us, o);
 	if ((t->flags & TF_ECN) && len != 0)

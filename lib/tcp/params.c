@@ -132,6 +132,8 @@ int hr_tcp_params_change(struct tcp_ctx *c, struct tcb *t, const struct hr_tcp_p
 	next.rto_max_us = p->rto_max_us;
 	next.time_wait_ms = p->time_wait_ms;
 	next.fin_wait2_ms = p->fin_wait2_ms;
+	next.snd_buf_bytes = p->snd_buf_bytes;
+	next.snd_buf_max_bytes = p->snd_buf_max_bytes;
 	i = hr_tcp_params_add(c, &next);
 	if (i < 0)
 		return i;

@@ -174,6 +174,24 @@ static void psh_at_the_end_only(struct talk *v)
 	says(v, .flags = ACK | PSH, .seq = 2001, .ack = 1, .len = 1000);
 }
 
+/* As Linux: so are several segments that leave at once, whatever waits behind them; one is not. */
+static void psh_at_each_burst(struct talk *v)
+{
+	struct tcp_out o;
+	uint32_t events;
+
+	v->params.psh = HR_PSH_BURST;
+	given_established(v, .wnd = 3000);
+	turn_begins(v);
+	app_sends(v, 9000);
+	expect(v, hr_tcp_output(&v->ctx, v->t, 2000, v->now, &o, &events));
+	expect(v, o.payload_len == 2000 && (o.flags & TCPF_PSH));
+	expect(v, hr_tcp_output(&v->ctx, v->t, 2000, v->now, &o, &events));
+	expect(v, o.payload_len == 1000 && !(o.flags & TCPF_PSH));
+	turn_ends(v);
+	silent(v);
+}
+
 /* Pull bytes have bursts as well. */
 static void psh_of_pulled_bytes(struct talk *v)
 {
@@ -210,6 +228,7 @@ static const struct talk_test tests[] = {
 	TALK(the_same_again),
 	TALK(psh_at_each_write),
 	TALK(psh_at_the_end_only),
+	TALK(psh_at_each_burst),
 	TALK(psh_of_pulled_bytes),
 	TALK(psh_of_many_writes),
 };
