@@ -79,8 +79,12 @@ int pd_tcp_info(struct pd *pd, struct pd_sock *s, void *value, socklen_t *len)
 	memset(&t, 0, sizeof(t));
 	t.tcpi_state = s->state == PD_LISTENING ? 10 : 7;
 	if ((s->state == PD_OPEN || s->state == PD_CONNECTING) &&
-		hr_conn_info(pd->worker, s->conn, &info) == 0)
+		hr_conn_info(pd->worker, s->conn, &info) == 0) {
 		fill(&t, &info);
+		t.tcpi_advmss = s->params.mss != 0 ? s->params.mss
+						   : info.pmtu - (info.local.family == 6 ? 60 : 40);
+		t.tcpi_last_data_recv = (uint32_t)((pd->now_us - s->last_data_us) / 1000);
+	}
 	/* A longer buffer is for a newer kernel's fields. */
 	memset(value, 0, *len);
 	memcpy(value, &t, *len < sizeof(t) ? *len : sizeof(t));

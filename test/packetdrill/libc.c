@@ -88,6 +88,13 @@ EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 	return got;
 }
 
+/* With 64-bit offsets the function above is called sendfile64; this is the other name. */
+ssize_t pd_sendfile(int out, int in, off_t *offset, size_t n) __asm__("sendfile");
+EXPORT ssize_t pd_sendfile(int out, int in, off_t *offset, size_t n)
+{
+	return sendfile(out, in, offset, n);
+}
+
 EXPORT clock_t times(struct tms *buf)
 {
 	static clock_t ticks;

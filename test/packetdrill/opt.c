@@ -287,6 +287,10 @@ static int set_socket(struct pd_sock *s, int name, int v, const void *raw, sockl
 	case SO_REUSEADDR:
 		s->reuse = v != 0;
 		return 0;
+	case SO_ZEROCOPY:
+		/* MSG_ZEROCOPY may copy; there are no completions to read. */
+		s->zerocopy = v != 0;
+		return 0;
 	case SO_PRIORITY:
 	case SO_REUSEPORT:
 	case SO_BROADCAST:

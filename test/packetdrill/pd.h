@@ -80,6 +80,7 @@ struct pd_sock {
 	/* events: the count of edges (EPOLLET), and what they are made of */
 	unsigned edges;
 	uint64_t seen_total;
+	uint64_t last_data_us; /* when seen_total grew, or the connection began */
 	bool nospace;         /* a write found no room: EPOLLOUT is news when there is some again */
 	struct pd_sock *next; /* all sockets */
 };

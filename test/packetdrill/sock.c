@@ -176,6 +176,7 @@ static struct pd_sock *inherit(struct pd *pd, const struct pd_sock *l, hr_conn c
 	s->tos = l->tos;
 	s->conn = c;
 	s->state = PD_OPEN;
+	s->last_data_us = pd->now_us;
 	if (hr_conn_info(pd->worker, c, &info) == 0) {
 		s->local = info.local;
 		s->local_port = info.local_port;
@@ -209,6 +210,7 @@ static void on_connected(struct hr_worker *w, hr_conn c, void *user)
 	struct pd_sock *s = user;
 
 	s->state = PD_OPEN;
+	s->last_data_us = pd_instance()->now_us;
 	s->edges++;
 }
 
@@ -544,6 +546,7 @@ void pd_sock_look(struct pd *pd)
 		total = s->read_total + pd_unread(pd, s);
 		if (total > s->seen_total) {
 			s->seen_total = total;
+			s->last_data_us = pd->now_us;
 			s->edges++;
 		}
 		if (s->nospace && pd_write_room(pd, s)) {

@@ -73,7 +73,6 @@ void pd_sysctl_params(struct hr_tcp_params *p)
 	p->tlp = pd_sysctl("tcp_early_retrans", 0, 3) >= 3;
 	p->ecn = ecn == 1 ? HR_ECN_ACTIVE : ecn == 2 ? HR_ECN_PASSIVE : HR_ECN_OFF;
 	p->cc = congestion_control();
-	p->cwnd_validation = pd_sysctl("tcp_slow_start_after_idle", 0, 1) != 0;
 	p->rfc1337 = pd_sysctl("tcp_rfc1337", 0, 0) != 0;
 	p->tw_reuse = pd_sysctl("tcp_tw_reuse", 0, 2) == 1;
 	p->syn_retries = (uint8_t)pd_sysctl("tcp_synack_retries", 0, 5);
