@@ -142,7 +142,8 @@ static void class_changes_on_the_way(struct talk *v)
 	o = says_something(v);
 	expect(v, (o.tos & 0xfc) == 10 << 2 && o.ttl == 3);
 	expect(v, o.payload_len == 1000);
-	expect(v, v->ctx.params[v->t->params].snd_buf_bytes == v->params.snd_buf_bytes);
+	expect(v, v->ctx.params[v->t->params].snd_buf_bytes == 4096);
+	expect(v, v->ctx.params[v->t->params].mss == v->params.mss);
 	/* An equal set is not kept twice. */
 	changes(v, &p);
 	expect(v, v->ctx.n_params == 2);
