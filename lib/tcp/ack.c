@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an acceptable ACK does (RFC 9293 3.10.7.4 step 5): SND.UNA, the SACK scoreboard (RFC 2018),
- * RTT samples, the send window. The facts are gathered in one struct tcp_ack; what they mean for
- * loss and for cwnd is decided in loss.c and cc.c.
+ * What an acceptable ACK does (RFC 9293 3.10.7.4 step 5): SND.UNA, RTT samples, the send
+ * window; the SACK scoreboard is sack.c. The facts are gathered in one struct tcp_ack; what they
+ * mean for loss and for cwnd is decided in loss.c and cc.c.
  */
-#include "tcp/core.h"
+#include "tcp/recovery.h"
 
 /* RTT of the oldest newly acknowledged data that left only once and was not SACKed before (RFC 6298
  * 3, Karn). */
@@ -12,6 +12,7 @@ static void ack_ranges(
 	struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint32_t ack, uint64_t now_us)
 {
 	struct tcb_ext *x = tcb_ext(c, t);
+	uint32_t sacked = x != NULL ? x->sacked_bytes : 0;
 	struct tx_range *r;
 	bool retx = false;
 
@@ -19,17 +20,24 @@ static void ack_ranges(
 	{
 		if (seq_le(ack, r->seq))
 			break;
+		if (a->wait_us == 0)
+			a->wait_us = hr_max((uint32_t)now_us - r->first_us, 1u);
 		if (r->flags & TR_RETX)
 			retx = true;
 		else if (a->rtt_us == 0 && !(r->flags & TR_SACKED))
 			a->rtt_us = hr_max((uint32_t)now_us - r->xmit_us, 1u);
-		if (x != NULL && !(r->flags & TR_SACKED))
-			hr_rack_delivered(x, t, r, now_us);
+		a->original |= !(r->flags & (TR_RETX | TR_SACKED));
+		a->last_xmit_us = r->xmit_us;
+		if (x != NULL && !(r->flags & TR_SACKED) && (t->flags & TF_SACK))
+			hr_rack_delivered(t, x, r, seq_min(r->end, ack), a, now_us);
 	}
 	if (retx)
 		a->rtt_us = 0;
 	a->only_retx = retx;
 	hr_range_ack(c, t, ack);
+	a->delivered = a->acked;
+	if (x != NULL && (t->flags & TF_SACK))
+		a->delivered -= sacked - x->sacked_bytes;
 }
 
 static void una_advance(struct tcp_ctx *c, struct tcb *t, uint32_t ack)
@@ -44,69 +52,6 @@ static void una_advance(struct tcp_ctx *c, struct tcb *t, uint32_t ack)
 		(tcb_ext(c, t) == NULL || seq_ge(ack, tcb_ext(c, t)->snd_up)))
 		t->flags &= ~TF_URG_SND;
 	hr_sendq_ack(c, t, ack);
-}
-
-static void sack_block(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, struct tcp_sack b,
-	struct tcp_ack *a, uint64_t now_us)
-{
-	struct tx_range *r;
-
-	HR_RANGE_FOREACH(c, t, i, r)
-	{
-		if (seq_le(b.right, r->seq))
-			break;
-		if (seq_le(r->end, b.left) || (r->flags & TR_SACKED))
-			continue;
-		if (seq_lt(r->seq, b.left)) {
-			if (!hr_range_split(c, t, r, b.left))
-				return;
-			continue; /* the next one is the second part */
-		}
-		if (seq_gt(r->end, b.right) && !hr_range_split(c, t, r, b.right))
-			return;
-		hr_rack_delivered(x, t, r, now_us);
-		hr_range_mark(x, r, TR_SACKED, TR_LOST);
-		a->sacked += r->end - r->seq;
-	}
-}
-
-/* RFC 2883 4: the first block reports a duplicate when it lies below the ACK, or inside the second
- * block. */
-static bool is_dsack(const struct tcp_seg *s, struct tcp_sack b)
-{
-	struct tcp_sack second;
-
-	if (seq_le(b.right, s->ack))
-		return true;
-	if (s->sack_n < 2)
-		return false;
-	second = hr_seg_sack(s, 1);
-	return seq_ge(b.left, second.left) && seq_le(b.right, second.right);
-}
-
-static void sack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, struct tcp_ack *a,
-	uint64_t now_us)
-{
-	for (unsigned n = 0; n < s->sack_n; n++) {
-		struct tcp_sack b = hr_seg_sack(s, n);
-		struct tcb_ext *x;
-
-		if (seq_ge(b.left, b.right))
-			continue;
-		if (n == 0 && is_dsack(s, b)) {
-			a->dsack = true;
-			continue;
-		}
-		/* Modular comparisons: a block must lie within what is in flight. */
-		if (seq_lt(b.left, t->snd_una) || seq_gt(b.right, t->snd_nxt))
-			continue;
-		x = hr_ext_get(c, t);
-		if (x == NULL)
-			return;
-		sack_block(c, t, x, b, a, now_us);
-	}
-	if (a->sacked != 0)
-		hr_range_merge_sacked(c, t);
 }
 
 /* RFC 9293 3.10.7.4: the newest segment tells the window; the field is unsigned (MUST-1). */
@@ -126,19 +71,19 @@ static bool window_input(struct tcb *t, const struct tcp_seg *s, uint32_t prior_
 	return changed;
 }
 
-static void rtt_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, struct tcp_ack *a,
-	uint64_t now_us)
+static void rtt_input(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint64_t now_us)
 {
 	/* Only retransmitted data was acknowledged: the echoed timestamp tells which transmission
-	 * it was (RFC 7323 4.1). */
-	if (a->rtt_us == 0 && (t->flags & TF_TS) && (s->opts & TCPO_TS) && s->tsecr != 0) {
-		int32_t ms = (int32_t)(tcp_tsval(t, now_us) - s->tsecr);
+	 * it was (RFC 7323 4.1). Not one from before the data left. */
+	if (a->rtt_us == 0 && a->ts) {
+		int32_t ms = (int32_t)(tcp_tsval(t, now_us) - a->tsecr);
 
-		if (ms >= 0 && ms < 3600000)
+		if (ms >= 0 && ms < 3600000 &&
+			(a->wait_us == 0 || (uint32_t)ms <= a->wait_us / 1000 + 1))
 			a->rtt_us = (uint32_t)hr_max(ms, 1) * 1000;
 	}
 	if (a->rtt_us != 0)
-		hr_rtt_sample(c, t, a->rtt_us);
+		hr_rtt_sample(c, t, a->rtt_us, a->prior_flight, now_us);
 }
 
 uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
@@ -148,14 +93,18 @@ uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	uint32_t events = 0;
 	bool window_changed, recovering = t->ca_state == CA_RECOVERY;
 
+	if ((t->flags & TF_TS) && (s->opts & TCPO_TS) && s->tsecr != 0) {
+		a.ts = true;
+		a.tsecr = s->tsecr;
+	}
 	if (seq_gt(s->ack, t->snd_una)) {
 		a.acked = s->ack - t->snd_una;
 		ack_ranges(c, t, &a, s->ack, now_us);
 		una_advance(c, t, s->ack);
-		rtt_input(c, t, s, &a, now_us);
+		rtt_input(c, t, &a, now_us);
 	}
 	if ((s->opts & TCPO_SACK) && (t->flags & TF_SACK))
-		sack_input(c, t, s, &a, now_us);
+		hr_sack_input(c, t, s, &a, now_us);
 	window_changed = window_input(t, s, a.prior_una);
 	a.dup = s->ack == a.prior_una && a.prior_flight != 0 && s->payload_len == 0 &&
 		!window_changed && !(s->flags & (TCPF_SYN | TCPF_FIN));
@@ -169,12 +118,14 @@ uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 		hr_ecn_ack_in(c, t, &a);
 	if (a.acked != 0) {
 		/* Neither during recovery nor by the ACK that ends it. */
-		if (!recovering && t->ca_state != CA_RECOVERY)
+		if (!recovering && t->ca_state != CA_RECOVERY && !a.undone)
 			hr_cwnd_on_ack(c, t, &a);
 		/* RFC 6298 5.2, 5.3; the reordering timer knows better (RFC 8985 6.2.5). */
 		if (t->timer != TT_REO || tcb_flight(t) == 0)
 			hr_timer_rearm(c, t, now_us);
 	}
+	if (a.undone && a.acked == 0 && t->timer != TT_REO)
+		hr_timer_rearm(c, t, now_us);
 	if (t->timer == TT_PERSIST && t->snd_wnd != 0 && window_changed) {
 		hr_timer_arm(t, TT_NONE, HR_NEVER);
 		t->backoff = 0;

@@ -6,7 +6,7 @@
 static void check_ranges(const struct tcp_ctx *c, const struct tcb *t)
 {
 	const struct tcb_ext *x = tcb_ext(c, t);
-	uint32_t seq = t->snd_una, sacked = 0, lost = 0, last = 0;
+	uint32_t seq = t->snd_una, sacked = 0, lost = 0, last = 0, segs = 0;
 	struct tx_range *r;
 	bool embedded = false;
 
@@ -17,6 +17,7 @@ static void check_ranges(const struct tcp_ctx *c, const struct tcb *t)
 		must(!(r->flags & TR_SACKED) || !(r->flags & TR_LOST));
 		sacked += r->flags & TR_SACKED ? r->end - r->seq : 0;
 		lost += r->flags & TR_LOST ? r->end - r->seq : 0;
+		segs += r->flags & TR_SACKED ? r->segs : 0;
 		embedded |= i == TR_EMBEDDED;
 		seq = r->end;
 		last = i;
@@ -25,10 +26,53 @@ static void check_ranges(const struct tcp_ctx *c, const struct tcb *t)
 	must(embedded == ((t->flags & TF_EMBEDDED) != 0));
 	/* A passive open has its SYN out without a range: the SYN entry sent it. */
 	must(seq == t->snd_nxt || (t->state == TCPS_SYN_RECEIVED && (t->flags & TF_PASSIVE)));
-	if (x != NULL)
-		must(x->sacked_bytes == sacked && x->lost_bytes == lost);
+	if (x == NULL) {
+		must(sacked == 0);
+		return;
+	}
+	must(x->lost_bytes == lost && x->sacked_segs == (uint16_t)segs);
+	if (t->flags & TF_SACK)
+		must(x->sacked_bytes == sacked);
 	else
 		must(sacked == 0);
+	must(x->sacked_bytes + lost <= tcb_flight(t));
+}
+
+/* The hints promise something of every range before them. */
+static void check_recovery(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct tcb_ext *x = tcb_ext(c, t);
+	bool before_lost, before_reo;
+	struct tx_range *r;
+	uint32_t xmit_us = 0;
+	bool any = false;
+
+	if (x == NULL)
+		return;
+	before_lost = x->lost_hint != 0;
+	before_reo = x->reo_hint != 0;
+	HR_RANGE_FOREACH(c, t, i, r)
+	{
+		before_lost &= i != x->lost_hint;
+		before_reo &= i != x->reo_hint;
+		if (r->flags & TR_LOST)
+			must(!before_lost);
+		must(!before_reo || (r->flags & (TR_SACKED | TR_LOST | TR_RETX)));
+		if (!(r->flags & TR_RETX))
+			continue;
+		if (!(r->flags & TR_SACKED))
+			must(seq_le(r->end, x->retx_high));
+		if ((r->flags & (TR_SACKED | TR_LOST)) || !x->retx_sorted)
+			continue;
+		must(!any || (int32_t)(r->xmit_us - xmit_us) >= 0);
+		any = true;
+		xmit_us = r->xmit_us;
+	}
+	must(!before_lost && !before_reo);
+	must(x->reo_mult > 0);
+	must(t->ca_state != CA_OPEN || x->frto == 0);
+	if (t->ca_state != CA_OPEN)
+		must(seq_gt(x->recover, t->snd_una) && seq_le(x->recover, t->snd_nxt));
 }
 
 static void check_queues(const struct tcp_ctx *c, const struct tcb *t)
@@ -134,6 +178,7 @@ void hr_tcb_check(const struct tcp_ctx *c, const struct tcb *t)
 		return;
 	check_sequence(t);
 	check_ranges(c, t);
+	check_recovery(c, t);
 	check_queues(c, t);
 	check_state(c, t);
 }

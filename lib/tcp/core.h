@@ -16,6 +16,10 @@
 #define TCP_MAX_CWND        (1u << 30)
 #define TCP_TS_OPT_BYTES    12u
 #define TCP_DUP_THRESH      3u       /* RFC 5681 3.2, for peers without SACK */
+#define TCP_CLOCK_G_US      1000u    /* RFC 6298 G: the timestamps' tick */
+#define TCP_TLP_ACK_US      200000u  /* RFC 8985 7.2 TLP.max_ack_delay */
+#define TCP_TLP_NO_RTT_US   1000000u /* RFC 8985 7.2: without a sample */
+#define RACK_REO_PERSIST    16u      /* RFC 8985 6.2.4: recoveries without a DSACK */
 #define TCP_RTO_SYN_LOST_US 3000000u /* RFC 6298 5.7 */
 #define TCP_R1              3u /* RFC 9293 3.8.3, SHLD-10: retransmissions before anybody is told */
 #define TCP_PAWS_IDLE_MS    (24u * 24 * 3600 * 1000) /* RFC 7323 5.5 */
@@ -95,7 +99,8 @@ void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
 void hr_range_free_all(struct tcp_ctx *c, struct tcb *t);
 /* Set or clear TR_SACKED / TR_LOST with the byte counts of ext kept. */
 void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t clear);
-void hr_range_merge_sacked(struct tcp_ctx *c, struct tcb *t);
+/* Both SACKed: the one after i becomes part of i. */
+void hr_range_merge_next(struct tcp_ctx *c, struct tcb *t, uint32_t i);
 uint32_t hr_tcb_pipe(const struct tcp_ctx *c, const struct tcb *t);
 
 #define HR_RANGE_FOREACH(c, t, i, r)                                                               \
@@ -103,33 +108,44 @@ uint32_t hr_tcb_pipe(const struct tcp_ctx *c, const struct tcb *t);
 		i = (r)->next)
 
 /* rtt.c */
-void hr_rtt_sample(struct tcp_ctx *c, struct tcb *t, uint32_t rtt_us);
+/* flight: bytes that were in flight, which is how many samples a round trip gives. */
+void hr_rtt_sample(
+	struct tcp_ctx *c, struct tcb *t, uint32_t rtt_us, uint32_t flight, uint64_t now_us);
+/* RFC 4015 3.3: the sample of a timeout that was spurious. */
+void hr_rtt_spurious(struct tcp_ctx *c, struct tcb *t, uint32_t rtt_us);
 uint32_t hr_rto_us(const struct tcp_ctx *c, const struct tcb *t); /* with back-off */
 
 /* What one ACK told, gathered once and handed to recovery and congestion control. */
 struct tcp_ack {
-	uint32_t prior_una, prior_flight;
-	uint32_t acked;  /* bytes newly acknowledged cumulatively */
-	uint32_t sacked; /* bytes newly SACKed */
-	uint32_t rtt_us; /* 0 = no sample */
 	uint64_t now_us;
-	bool dsack;     /* the first block reported a duplicate */
-	bool dup;       /* RFC 5681 2: a duplicate ACK */
-	bool ece;       /* ECN negotiated, and the peer saw a mark */
-	bool only_retx; /* all newly acknowledged data had been retransmitted */
+	uint32_t prior_una, prior_flight;
+	uint32_t acked;                  /* bytes newly acknowledged cumulatively */
+	uint32_t sacked;                 /* bytes newly SACKed */
+	uint32_t delivered;              /* bytes that arrived: RFC 9937 DeliveredData */
+	uint32_t rtt_us;                 /* 0 = no sample */
+	uint32_t tsecr;                  /* when ts */
+	struct tcp_sack_block dup_block; /* when dsack */
+	uint32_t wait_us;                /* since the oldest of it left first, 0 = not known */
+	uint32_t last_xmit_us;           /* when the newest of it left */
+	bool ts;                         /* tsecr echoes a timestamp of ours */
+	bool dsack;                      /* the first block reported a duplicate */
+	bool dup;                        /* RFC 5681 2: a duplicate ACK */
+	bool ece;                        /* ECN negotiated, and the peer saw a mark */
+	bool only_retx;                  /* all newly acknowledged data had been retransmitted */
+	bool original;                   /* something arrived that had left only once */
+	bool undone;                     /* it showed that the last reduction was needless */
 };
 
 /* ack.c */
 /* RFC 9293 3.10.7.4 step 5 for an acceptable ACK. Returns events. */
 uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us);
 
-/* loss.c: RACK-TLP */
-void hr_rack_delivered(
-	struct tcb_ext *x, const struct tcb *t, const struct tx_range *r, uint64_t now_us);
-void hr_loss_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a, uint64_t now_us);
+/* loss.c; its mechanisms are in recovery.h */
+void hr_loss_on_ack(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint64_t now_us);
 void hr_loss_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 /* RACK reordering timer: mark what is overdue. */
 void hr_loss_on_reo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+/* All that is not SACKed must be sent again. */
 void hr_loss_mark_all(struct tcp_ctx *c, struct tcb *t);
 
 /* deadline.c */

@@ -5,7 +5,7 @@
  * which follow from when the peer was last heard. Deadlines are stored when the reason arises;
  * hr_tcp_deadline() only takes the least.
  */
-#include "tcp/core.h"
+#include "tcp/recovery.h"
 
 void hr_timer_arm(struct tcb *t, enum tcp_timer kind, uint64_t when_us)
 {
@@ -13,14 +13,12 @@ void hr_timer_arm(struct tcb *t, enum tcp_timer kind, uint64_t when_us)
 	t->rexmit_at = when_us;
 }
 
-/* RFC 8985 7.2: one probe per tail, only while all is well. */
-static bool tlp_wanted(const struct tcp_ctx *c, const struct tcb *t)
+/* The peer shrank its window to nothing with data in flight, and answers. Nobody waits for an
+ * orphan: that one has only its attempts. */
+static bool shut_but_alive(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
 {
-	const struct tcb_ext *x = tcb_ext(c, t);
-
-	return (t->flags & TF_SACK) && (t->flags & TF_RTT_VALID) && t->ca_state == CA_OPEN &&
-	       t->backoff == 0 && tcb_in(t, TCPS_SYNCHRONISED) &&
-	       (x == NULL || (!x->tlp_out && x->lost_bytes == 0));
+	return t->snd_wnd == 0 && !(t->flags & TF_DEAF) && tcb_in(t, TCPS_SYNCHRONISED) &&
+	       tcp_ms(now_us) - t->last_rcv_ms < 2 * (tcp_params(c, t)->rto_max_us / 1000);
 }
 
 /* How long the application lets the oldest data (or the SYN) wait, HR_NEVER when only the number of
@@ -33,7 +31,7 @@ static uint64_t give_up_at(const struct tcp_ctx *c, const struct tcb *t, uint64_
 	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
 		return first_us + p->connect_timeout_ms * 1000ull;
 	/* SHLD-17: a peer that shrank its window to nothing and keeps answering is alive. */
-	if (t->snd_wnd == 0 && tcp_ms(now_us) - t->last_rcv_ms < 2 * (p->rto_max_us / 1000))
+	if (shut_but_alive(c, t, now_us))
 		return HR_NEVER;
 	return p->user_timeout_ms != 0 ? first_us + p->user_timeout_ms * 1000ull : HR_NEVER;
 }
@@ -46,36 +44,37 @@ static void arm_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	hr_timer_arm(t, TT_RTO, hr_min(at, hr_max(give_up_at(c, t, now_us), now_us + 1)));
 }
 
-/* PTO, RFC 8985 7.2. */
-static uint32_t pto_us(const struct tcp_ctx *c, const struct tcb *t)
-{
-	uint32_t pto = t->srtt_us8 / 4; /* 2 x SRTT */
-
-	/* A single segment may meet a delayed ACK. */
-	if (tcb_flight(t) <= t->snd_mss)
-		pto += tcp_params(c, t)->rto_min_us;
-	return hr_max(pto, TCP_TLP_MIN_US);
-}
-
 void hr_timer_rearm(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
 	if (tcb_flight(t) == 0)
 		hr_timer_arm(t, TT_NONE, HR_NEVER);
-	else if (tlp_wanted(c, t) && pto_us(c, t) < hr_rto_us(c, t))
-		hr_timer_arm(t, TT_TLP, now_us + pto_us(c, t));
+	else if (hr_tlp_wanted(c, t))
+		/* RFC 8985 7.2: not later than the RTO; that follows if the probe fails. */
+		hr_timer_arm(t, TT_TLP, now_us + hr_min(hr_tlp_pto_us(c, t), hr_rto_us(c, t)));
 	else
 		arm_rto(c, t, now_us);
 }
 
+/* When the RTO of the oldest data would expire, had nothing been acknowledged since. */
+static uint64_t head_rto_at(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
+{
+	return tcp_expand(now_us, hr_range_at(c, t, t->range_head)->xmit_us) + hr_rto_us(c, t);
+}
+
 /* New data starts a timer that does not run (RFC 6298 5.1), and moves the probe behind it (RFC
- * 8985 7.2). */
+ * 8985 7.2), but not behind the RTO. */
 void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
+	uint64_t at, last;
+
 	if (t->timer == TT_REO)
 		return;
-	if (t->timer == TT_RTO) {
-		if (tlp_wanted(c, t) && now_us + pto_us(c, t) < t->rexmit_at)
-			hr_timer_arm(t, TT_TLP, now_us + pto_us(c, t));
+	if (t->timer == TT_RTO || t->timer == TT_TLP) {
+		if (!hr_tlp_wanted(c, t))
+			return;
+		last = hr_max(t->rexmit_at, head_rto_at(c, t, now_us));
+		at = now_us + hr_tlp_pto_us(c, t);
+		hr_timer_arm(t, TT_TLP, hr_min(at, last));
 		return;
 	}
 	if (t->timer == TT_PERSIST)
@@ -136,7 +135,7 @@ static bool given_up(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_
 
 	if (at != HR_NEVER)
 		return at <= now_us;
-	return p->user_timeout_ms == 0 && t->snd_wnd != 0 &&
+	return p->user_timeout_ms == 0 && !shut_but_alive(c, t, now_us) &&
 	       hr_range_at(c, t, t->range_head)->sent > p->retries;
 }
 

@@ -4,7 +4,7 @@
  * what was lost; new data and FIN as windows allow; probes; an ACK. What is returned counts as
  * sent: a descriptor of many segments is one range.
  */
-#include "tcp/core.h"
+#include "tcp/recovery.h"
 
 /* Fields that every segment has; also settles the ACK side, because every segment but the first SYN
  * acknowledges. */
@@ -148,8 +148,14 @@ static void retransmit(
 	r->xmit_us = (uint32_t)now_us;
 	if (r->sent < UINT8_MAX)
 		r->sent++;
-	if (x != NULL)
+	if (x != NULL) {
+		x->retx_sorted = seq_ge(t->snd_una, x->retx_high) ||
+				 (x->retx_sorted && seq_ge(r->seq, x->retx_high));
 		x->retx_high = seq_max(x->retx_high, r->end);
+		if (t->ca_state == CA_RECOVERY)
+			x->prr.out += r->end - r->seq;
+		hr_undo_retransmitted(t, x, r, now_us);
+	}
 	if (r->flags & TR_SYN)
 		out_syn(c, t, now_us, o);
 	else
@@ -159,14 +165,29 @@ static void retransmit(
 		o->payload_len == 0 ? 1 : (o->payload_len + o->seg_size - 1) / o->seg_size);
 }
 
-static struct tx_range *first_lost(struct tcp_ctx *c, struct tcb *t)
+static struct tx_range *first_lost(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x)
 {
-	struct tx_range *r;
+	uint32_t i = x != NULL && x->lost_hint != 0 ? x->lost_hint : t->range_head;
 
-	HR_RANGE_FOREACH(c, t, i, r)
-	if (r->flags & TR_LOST)
+	for (; i != 0; i = hr_range_at(c, t, i)->next) {
+		struct tx_range *r = hr_range_at(c, t, i);
+
+		if (!(r->flags & TR_LOST))
+			continue;
+		if (x != NULL)
+			x->lost_hint = i;
 		return r;
+	}
 	return NULL;
+}
+
+/* SHLD-16: inside the peer's window, give or take what its scale cannot tell (RFC 7323 2.4); beyond
+ * a shrunken edge only the oldest data, as a probe. */
+static bool inside_window(const struct tcb *t, const struct tx_range *r)
+{
+	uint32_t slack = t->snd_wnd != 0 ? (1u << t->snd_scale) - 1 : 0;
+
+	return r->seq == t->snd_una || seq_lt(r->seq, t->snd_una + t->snd_wnd + slack);
 }
 
 /* Lost data goes first, as cwnd allows; the one segment that starts a recovery does not wait for
@@ -180,20 +201,22 @@ static bool out_lost(
 
 	if (!(t->flags & TF_RETX_HEAD) && (x == NULL || x->lost_bytes == 0))
 		return false;
-	r = first_lost(c, t);
+	/* RFC 5682: new data goes instead, and tells whether the timeout was one. */
+	if (!(t->flags & TF_RETX_HEAD) && x->frto != 0)
+		return false;
+	r = first_lost(c, t, x);
 	if (r == NULL) {
 		t->flags &= ~TF_RETX_HEAD;
 		return false;
 	}
 	pipe = hr_tcb_pipe(c, t);
+	hr_cwnd_note_use(t, pipe + (x != NULL ? x->lost_bytes : 0));
 	room = t->cwnd > pipe ? t->cwnd - pipe : 0;
 	if (t->flags & TF_RETX_HEAD)
 		room = hr_max(room, mss);
 	if (room < hr_min(mss, r->end - r->seq))
 		return false;
-	/* SHLD-16: inside the peer's window; beyond a shrunken edge only the oldest data, as a
-	 * probe. */
-	if (r->seq != t->snd_una && seq_ge(r->seq, t->snd_una + t->snd_wnd))
+	if (!inside_window(t, r))
 		return false;
 	room = hr_min(room, max_len);
 	/* Whole segments, but for what ends short of one; after a timeout one is one, however
@@ -234,15 +257,27 @@ static uint32_t usable_window(const struct tcb *t)
 	return usable > 0 ? (uint32_t)usable : 0; /* MUST-34: a shrunken window may be negative */
 }
 
+/* New bytes that cwnd has room for. */
+static uint32_t usable_cwnd(struct tcp_ctx *c, struct tcb *t)
+{
+	const struct tcb_ext *x = tcb_ext(c, t);
+	uint32_t used = hr_tcb_pipe(c, t), cwnd = t->cwnd;
+
+	/* RFC 5682 2.1: none before the first ACK, then two segments whatever cwnd says. */
+	if (t->ca_state == CA_LOSS && x->frto != 0) {
+		used = t->snd_nxt - x->recover;
+		cwnd = x->frto == 2 ? 2u * t->snd_mss : 0;
+	}
+	return cwnd > used ? cwnd - used : 0;
+}
+
 /* How many new bytes may go now: windows, Nagle (3.7.4), silly window avoidance (3.8.6.2.1). */
 static uint32_t new_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t max_len)
 {
 	uint32_t unsent = t->snd_end - t->snd_nxt, wnd = usable_window(t), mss = t->snd_mss;
-	uint32_t pipe = hr_tcb_pipe(c, t);
-	uint32_t cwnd = t->cwnd > pipe ? t->cwnd - pipe : 0;
-	uint32_t len = hr_min(hr_min(unsent, wnd), hr_min(cwnd, max_len));
+	uint32_t len = hr_min(hr_min(unsent, wnd), hr_min(usable_cwnd(c, t), max_len));
 
-	hr_cwnd_note_use(t, pipe + hr_min(unsent, wnd));
+	hr_cwnd_note_use(t, hr_tcb_pipe(c, t) + hr_min(unsent, wnd));
 	if (len >= mss)
 		return len == unsent && ((t->flags & (TF_NODELAY | TF_FIN_QUEUED)) ||
 						tcb_flight(t) == 0)
@@ -262,6 +297,7 @@ static bool push_new(
 {
 	uint32_t seq = t->snd_nxt;
 	bool push = t->ext != 0 && hr_sendq_burst(c, t, seq, &len);
+	struct tcb_ext *x;
 	bool is_fin = (t->flags & (TF_FIN_QUEUED | TF_FIN_SENT)) == TF_FIN_QUEUED &&
 		      seq + len == t->snd_end && usable_window(t) > len;
 
@@ -271,8 +307,13 @@ static bool push_new(
 		return false;
 	/* Transmission times are 32 bits of microseconds: those of before an idle hour mean
 	 * nothing. */
-	if (tcb_flight(t) == 0 && tcb_ext(c, t) != NULL)
-		tcb_ext(c, t)->rack_valid = false;
+	x = tcb_ext(c, t);
+	if (x != NULL) {
+		if (tcb_flight(t) == 0)
+			x->rack_valid = false;
+		if (t->ca_state == CA_RECOVERY)
+			x->prr.out += len;
+	}
 	t->snd_nxt = seq + len + is_fin;
 	if (is_fin)
 		t->flags |= TF_FIN_SENT;

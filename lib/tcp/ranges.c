@@ -29,8 +29,19 @@ static struct tx_range *range_alloc(struct tcp_ctx *c, struct tcb *t, uint32_t *
 	return r;
 }
 
+/* Hints that point to range i point to `to` from now on. */
+static void hints_move(struct tcb_ext *x, uint32_t i, uint32_t to)
+{
+	if (x->lost_hint == i)
+		x->lost_hint = to;
+	if (x->reo_hint == i)
+		x->reo_hint = to;
+}
+
 static void range_free(struct tcp_ctx *c, struct tcb *t, uint32_t i)
 {
+	if (t->ext != 0)
+		hints_move(tcb_ext(c, t), i, 0);
 	if (i == TR_EMBEDDED)
 		t->flags &= ~TF_EMBEDDED;
 	else
@@ -107,6 +118,8 @@ void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una)
 			x->sacked_bytes -= r->flags & TR_SACKED ? part : 0;
 			x->lost_bytes -= r->flags & TR_LOST ? part : 0;
 		}
+		if (x != NULL && (r->flags & TR_SACKED) && seq_ge(una, r->end))
+			x->sacked_segs -= r->segs;
 		if (seq_lt(una, r->end)) {
 			r->seq = una;
 			r->flags &= (uint8_t)~TR_SYN;
@@ -117,6 +130,8 @@ void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una)
 	}
 	if (t->range_head == 0)
 		t->range_tail = 0;
+	if (x != NULL) /* never behind by half of the sequence space */
+		x->retx_high = seq_max(x->retx_high, una);
 }
 
 void hr_range_free_all(struct tcp_ctx *c, struct tcb *t)
@@ -134,55 +149,60 @@ void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t c
 {
 	if (x != NULL) {
 		x->sacked_bytes -= counted(r, TR_SACKED);
+		x->sacked_segs -= r->flags & TR_SACKED ? r->segs : 0;
 		x->lost_bytes -= counted(r, TR_LOST);
 	}
 	r->flags = (uint8_t)((r->flags | set) & ~clear);
-	if (x != NULL) {
-		if ((r->flags & (TR_PROBE | TR_LOST)) == (TR_PROBE | TR_LOST)) {
-			r->flags &= (uint8_t)~TR_PROBE; /* it goes again in segments that pass */
-			x->pl_lost = true;
-		}
-		x->sacked_bytes += counted(r, TR_SACKED);
-		x->lost_bytes += counted(r, TR_LOST);
+	if (x == NULL)
+		return;
+	if ((r->flags & (TR_PROBE | TR_LOST)) == (TR_PROBE | TR_LOST)) {
+		r->flags &= (uint8_t)~TR_PROBE; /* it goes again in segments that pass */
+		x->pl_lost = true;
 	}
+	x->sacked_bytes += counted(r, TR_SACKED);
+	x->sacked_segs += r->flags & TR_SACKED ? r->segs : 0;
+	x->lost_bytes += counted(r, TR_LOST);
+	if (set & TR_LOST)
+		x->lost_hint = 0;
 }
 
-/* Neighbours that were delivered need no separate memory; the youngest transmission time stands for
- * both. */
-void hr_range_merge_sacked(struct tcp_ctx *c, struct tcb *t)
+void hr_range_merge_next(struct tcp_ctx *c, struct tcb *t, uint32_t i)
 {
-	struct tx_range *r;
+	struct tcb_ext *x = tcb_ext(c, t);
+	struct tx_range *r = hr_range_at(c, t, i);
+	uint32_t j = r->next, segs;
+	struct tx_range *b = hr_range_at(c, t, j);
 
-	HR_RANGE_FOREACH(c, t, i, r)
-	{
-		while (r->next != 0 && (r->flags & TR_SACKED)) {
-			uint32_t j = r->next;
-			struct tx_range *b = hr_range_at(c, t, j);
-
-			if (!(b->flags & TR_SACKED) || (b->flags & TR_FIN))
-				break;
-			r->end = b->end;
-			r->flags |= b->flags & TR_RETX;
-			r->sent = hr_max(r->sent, b->sent);
-			r->next = b->next;
-			if (t->range_tail == j)
-				t->range_tail = i;
-			range_free(c, t, j);
-		}
+	must(r->flags & b->flags & TR_SACKED);
+	segs = (uint32_t)r->segs + b->segs;
+	if (segs > UINT16_MAX) {
+		x->sacked_segs -= (uint16_t)(segs - UINT16_MAX);
+		segs = UINT16_MAX;
 	}
+	r->segs = (uint16_t)segs;
+	r->end = b->end;
+	r->flags |= b->flags & TR_RETX;
+	r->sent = hr_max(r->sent, b->sent);
+	r->next = b->next;
+	if (t->range_tail == j)
+		t->range_tail = i;
+	hints_move(x, j, i);
+	range_free(c, t, j);
 }
 
-/* RFC 6675 "pipe", with RACK's marks instead of counting: what is still in the network. */
+/*
+ * RFC 6675 "pipe", with RACK's marks instead of counting: what is still in the network. While no
+ * loss is known, what was SACKed (or told by duplicate ACKs) makes room for new data: this is
+ * limited transmit (RFC 3042), and cwnd stays as it is.
+ */
 uint32_t hr_tcb_pipe(const struct tcp_ctx *c, const struct tcb *t)
 {
 	const struct tcb_ext *x = tcb_ext(c, t);
 	uint32_t out = tcb_flight(t);
 
-	if (x != NULL)
-		out -= x->sacked_bytes + x->lost_bytes;
-	/* Without SACK each duplicate ACK tells that one segment left (RFC 6582 3.2 inflates cwnd
-	 * instead). */
-	if (!(t->flags & TF_SACK) && t->ca_state != CA_LOSS)
-		out -= hr_min(out, (uint32_t)t->dup_acks * t->snd_mss);
-	return out;
+	if (x == NULL)
+		return out;
+	if (t->ca_state == CA_OPEN && !tcp_params(c, t)->limited_transmit)
+		return out - x->lost_bytes;
+	return out - x->sacked_bytes - x->lost_bytes;
 }

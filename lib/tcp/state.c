@@ -122,9 +122,15 @@ struct tcb_ext *hr_ext_get(struct tcp_ctx *c, struct tcb *t)
 	}
 	memset(x, 0, sizeof(*x));
 	x->retx_high = t->snd_una;
+	x->fack = t->snd_una;
+	x->reo_mult = 1;
 	/* A timeout without memory for this marked what is lost all the same. */
 	HR_RANGE_FOREACH(c, t, i, r)
-	x->lost_bytes += r->flags & TR_LOST ? r->end - r->seq : 0;
+	{
+		x->lost_bytes += r->flags & TR_LOST ? r->end - r->seq : 0;
+		if (r->flags & TR_RETX)
+			x->retx_high = r->end;
+	}
 	t->ext = hr_slab_index(c->exts, x);
 	return x;
 }
@@ -135,9 +141,10 @@ void hr_ext_put(struct tcp_ctx *c, struct tcb *t)
 
 	if (x == NULL || x->ooo != NULL || x->n_sacks != 0 || x->has_ooo_fin || x->urg_pending ||
 		x->sacked_bytes != 0 || x->lost_bytes != 0 || x->tlp_out || x->cc_live ||
-		x->ce_ack || x->drs_live || x->pl_live || x->n_push != 0 ||
-		t->ca_state != CA_OPEN || seq_lt(t->snd_una, x->retx_high) ||
-		(t->flags & (TF_DSACK | TF_URG_SND)) || t->timer == TT_REO)
+		x->undo_live || x->reo_mult > 1 || x->dsack_round_on || x->reno_hold || x->ce_ack ||
+		x->drs_live || x->pl_live || x->n_push != 0 || t->ca_state != CA_OPEN ||
+		seq_lt(t->snd_una, x->retx_high) || (t->flags & (TF_DSACK | TF_URG_SND)) ||
+		t->timer == TT_REO)
 		return;
 	hr_slab_free(c->exts, x);
 	t->ext = 0;
@@ -178,7 +185,7 @@ void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_in
 	i->cc = tcp_cc(c, t)->name;
 	i->recovery = ca_name[t->ca_state];
 	i->ecn = (t->flags & TF_ECN) != 0;
-	i->reordering = x != NULL && x->reo_seen;
+	i->reordering = (t->flags & TF_REORDER) != 0;
 	i->sacked_bytes = x != NULL ? x->sacked_bytes : 0;
 	i->lost_bytes = x != NULL ? x->lost_bytes : 0;
 	i->rcv_buf_bytes = t->rcv_buf;

@@ -207,6 +207,6 @@ void hr_tcp_accept(struct tcp_ctx *c, struct tcb *t, const struct tcp_syn *e,
 	if (e->due != 0 && e->retries == 0 && !e->ts) {
 		uint64_t sent_us = hr_syn_due_us(e, now_us) - hr_syn_timeout_us(p, 0);
 
-		hr_rtt_sample(c, t, (uint32_t)(now_us - sent_us) + HR_SYN_DUE_US);
+		hr_rtt_sample(c, t, (uint32_t)(now_us - sent_us) + HR_SYN_DUE_US, 0, now_us);
 	}
 }

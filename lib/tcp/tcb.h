@@ -64,10 +64,11 @@ enum tcp_state {
 	BIT(24) /* the oldest range may be retransmitted whatever cwnd says (timeout, fast         \
 		   retransmit) */
 
-#define TF_CWR BIT(26) /* the next new data carries CWR (RFC 3168 6.1.2) */
+#define TF_CWR     BIT(26) /* the next new data carries CWR (RFC 3168 6.1.2) */
+#define TF_CE      BIT(27) /* the last data had CE: DCTCP.CE (RFC 8257 3.2) */
+#define TF_REORDER BIT(28) /* the path reorders: RACK.reordering_seen (RFC 8985 6.2.3) */
 #define TF_CWND_FULL                                                                               \
-	BIT(30)       /* the last burst ended for want of cwnd, or used most of it: cwnd may grow */
-#define TF_CE BIT(27) /* the last data had CE: DCTCP.CE (RFC 8257 3.2) */
+	BIT(30) /* the last burst ended for want of cwnd, or used most of it: cwnd may grow */
 #define TF_PINGPONG                                                                                \
 	BIT(31) /* the application answers what it receives: its answer can carry the ACK */
 
@@ -100,8 +101,8 @@ struct tx_range {
 	uint32_t seq, end;
 	uint32_t xmit_us;
 	uint8_t flags;
-	uint8_t sent; /* transmissions, saturating */
-	uint16_t spare;
+	uint8_t sent;  /* transmissions, saturating */
+	uint16_t segs; /* segments in it, while TR_SACKED: what DupThresh counts */
 	uint32_t next;
 	uint32_t first_us; /* first transmission: how long this data has waited (R2) */
 };
@@ -143,9 +144,10 @@ struct tcb {
 	uint16_t peer_mss;   /* as the peer announced it, or the default */
 	uint8_t backoff;     /* consecutive timeouts */
 	uint8_t dup_acks;
-	uint8_t challenged;   /* challenge ACKs of this second: challenge.c */
-	uint8_t timer : 4;    /* enum tcp_timer */
-	uint8_t ca_state : 4; /* enum tcp_ca_state */
+	uint8_t challenged;      /* challenge ACKs of this second: challenge.c */
+	uint8_t timer : 4;       /* enum tcp_timer */
+	uint8_t ca_state : 2;    /* enum tcp_ca_state */
+	uint8_t min_rtt_age : 2; /* when min_rtt_us was seen (rtt.c) */
 
 	/* line 2: queues */
 	struct rte_mbuf *rcvq;  /* circular, by its tail (base/mark.h): in order, not consumed */
@@ -182,6 +184,12 @@ struct tcp_hystart {
 	bool css; /* conservative slow start */
 };
 
+/* Proportional rate reduction (RFC 9937 6), in CA_RECOVERY. */
+struct tcp_prr {
+	uint32_t delivered, out; /* prr_delivered, prr_out */
+	uint32_t flight;         /* RecoverFS */
+};
+
 /* DCTCP (RFC 8257 3.3). */
 struct tcp_dctcp {
 	uint32_t alpha; /* of 2^20 */
@@ -211,8 +219,8 @@ struct tcb_ext {
 	bool has_ooo_fin;
 	uint8_t n_sacks;
 	bool urg_pending; /* rcv_up is ahead of what was consumed */
-	uint8_t spare;
-	uint32_t rcv_up; /* urgent pointer: the octet after the urgent data */
+	bool ce_ack;      /* an ACK for ce_ack_nxt is due, with the mark before the last change */
+	uint32_t rcv_up;  /* urgent pointer: the octet after the urgent data */
 	/* receive window auto-tuning (autotune.c) */
 	bool drs_live;
 	uint8_t drs_flat;    /* rounds in a row that brought no more than the best before */
@@ -226,38 +234,67 @@ struct tcb_ext {
 		uint32_t left, right;
 	} sacks[TCB_MAX_SACKS];      /* most recent first (RFC 2018 4) */
 	struct tcp_sack_block dsack; /* RFC 2883 */
-	/* send side */
+	/* send side: the scoreboard's sums, and where to look first (indices of ranges, 0 = from
+	 * the head) */
 	uint32_t snd_up;
 	/* path MTU (pmtu.c) */
 	bool pl_live;  /* the rest is in use: snd_mss is below what it was */
 	bool pl_asked; /* lowered on suspicion: does it help? */
 	bool pl_lost;  /* the probe was */
 	uint8_t pl_tries;
-	uint16_t pl_max;                   /* the largest segment of this connection */
-	uint16_t pl_fail;                  /* too large; above pl_max = not known */
-	uint16_t pl_probe;                 /* payload of the probe that is out, 0 = none */
-	uint32_t pl_end;                   /* of the probe; while pl_asked: SND.UNA then */
-	uint32_t pl_next_ms;               /* no probe before */
-	uint32_t push[TCB_MAX_PUSH];       /* ends of hr_send() calls with unsent data behind
-					      (HR_PSH_BURST) */
-	uint32_t recover;                  /* snd_nxt when recovery began (RFC 6582, 8985) */
-	uint32_t sacked_bytes, lost_bytes; /* of the ranges: pipe = flight - sacked - lost */
+	uint16_t pl_max;             /* the largest segment of this connection */
+	uint16_t pl_fail;            /* too large; above pl_max = not known */
+	uint16_t pl_probe;           /* payload of the probe that is out, 0 = none */
+	uint32_t pl_end;             /* of the probe; while pl_asked: SND.UNA then */
+	uint32_t pl_next_ms;         /* no probe before */
+	uint32_t push[TCB_MAX_PUSH]; /* ends of hr_send() calls with unsent data behind
+					(HR_PSH_BURST) */
+	uint32_t recover; /* snd_nxt when recovery began (RFC 6582, 8985); after it, of a DSACK that
+			     may still undo it */
+	uint32_t sacked_bytes, lost_bytes; /* pipe = flight - sacked - lost. Without SACK the first
+					      is an estimate from duplicate ACKs (RFC 9937 6) */
 	uint32_t retx_high;                /* no range at or above it was retransmitted */
-	/* RACK (RFC 8985 6.1) */
+	uint32_t lost_hint;                /* no range before it is TR_LOST */
+	uint32_t reo_hint;                 /* all before it are SACKed, lost or retransmitted */
+	/* RACK-TLP (RFC 8985 6.1) */
 	uint32_t rack_xmit_us, rack_end, rack_rtt_us;
-	uint32_t fack;    /* highest sequence number delivered */
-	uint32_t tlp_end; /* TLP.end_seq */
-	bool rack_valid, reo_seen, tlp_is_retx, tlp_out;
+	uint32_t fack;        /* highest sequence number delivered */
+	uint32_t dsack_round; /* until this is acknowledged the window does not grow again */
+	/* undo (RFC 4015, 3522, 3708) and F-RTO (RFC 5682) */
+	uint32_t prior_cwnd, prior_ssthresh;
+	uint32_t undo_retx; /* bytes retransmitted and not yet reported as duplicates */
+	uint32_t undo_low;  /* the lowest of them */
+	union {
+		uint32_t tlp_end;     /* TLP.end_seq, in CA_OPEN while tlp_out */
+		uint32_t eifel_tsval; /* RetransmitTS, outside CA_OPEN: of the first retransmission
+				       */
+	};
+	uint16_t sacked_segs; /* modulo 2^16: DupThresh of them are enough */
+	uint8_t reo_mult, reo_persist;
+	uint8_t frto; /* step of RFC 5682 that waits for an ACK, 0 = off */
+	bool rack_valid : 1, tlp_is_retx : 1, tlp_out : 1;
+	bool dsack_round_on : 1;
+	bool retx_sorted : 1; /* what was retransmitted lies in the order of its transmission */
+	bool undo_live : 1;   /* the last reduction may still be undone */
+	bool undo_any : 1;    /* something was retransmitted since */
+	bool undo_rto : 1;    /* it was a timeout */
+	bool reno_hold : 1; /* duplicate ACKs at recover may be of our own making (RFC 6582 3.2) */
 	/* congestion control */
-	bool cc_live;     /* what follows is in use */
-	bool cut;         /* cut_end is valid */
-	bool ce_ack;      /* an ACK for ce_ack_nxt is due, with the mark before the last change */
+	bool cc_live : 1; /* what follows is in use */
+	bool cut : 1;     /* cut_end is valid */
 	uint32_t cut_end; /* SND.NXT at the last cut of a connection with ECN */
 	uint32_t ce_ack_nxt;
 	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd */
-	struct tcp_hystart hystart;
-	struct tcp_dctcp dctcp;
-	struct tcp_cubic cubic, cubic_prior; /* _prior: before the last event, for undo */
+	union {            /* slow start ends where a recovery begins */
+		struct tcp_hystart hystart;
+		struct tcp_prr prr;
+	};
+	union { /* of the algorithm in use */
+		struct tcp_dctcp dctcp;
+		struct {
+			struct tcp_cubic cubic, cubic_prior; /* _prior: before the last event */
+		};
+	};
 };
 
 _Static_assert(sizeof(struct tcb_ext) <= 320, "only some connections have one, but still");

@@ -429,6 +429,7 @@ static void what_is_no_duplicate_ack(struct talk *v)
 /* CC-6 (RFC 3042), LT-1: new data for the first two duplicate ACKs, beyond cwnd by two segments. */
 static void limited_transmit(struct talk *v)
 {
+	v->params.limited_transmit = true;
 	given_established(v);
 	app_sends(v, 20000);
 	says_burst(v, 1, 10);

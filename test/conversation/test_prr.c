@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Conversations about proportional rate reduction (RFC 9937), and recovery without SACK (RFC 6582).
+ */
+#include "talk.h"
+
+static void says_burst(struct talk *v, uint32_t seq, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		says(v, .flags = ACK, .seq = seq + i * 1000, .ack = 1, .len = 1000);
+	silent(v);
+}
+
+/*
+ * PRR-1, PRR-3, PRR-4, PRR-5: ten segments, the first is lost, ssthresh is 5 of 10: half a segment
+ * an ACK until the flight is there.
+ */
+static void down_to_ssthresh(struct talk *v)
+{
+	v->params.prr = true;
+	given_established(v, .sack = true);
+	app_sends(v, 30000);
+	says_burst(v, 1, 10);
+	after(v, MS(100));
+	/* Three at once (RecoverFS = 10): the retransmission goes, 3 x 5 / 10 = 1.5 are due. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 4001}});
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	silent(v);
+	expect(v, talk_info(v).ssthresh_bytes == 5000);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 5001}}); /* 4: 2 due */
+	says(v, .flags = ACK, .seq = 10001, .ack = 1, .len = 1000);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 6001}}); /* 5: 2.5 */
+	silent(v);
+	/* 6: pipe has come down to ssthresh; from here on one for one. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 7001}});
+	silent(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 8001}});
+	says(v, .flags = ACK, .seq = 11001, .ack = 1, .len = 1000);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 9001}});
+	says(v, .flags = ACK, .seq = 12001, .ack = 1, .len = 1000);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 10001}});
+	says(v, .flags = ACK, .seq = 13001, .ack = 1, .len = 1000);
+	silent(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 10001);
+	expect(v, talk_info(v).cwnd_bytes == 5000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	counted(v, retransmits, 1);
+}
+
+/* PRR-2: most of the flight is lost: below ssthresh what is delivered may be sent, no more. */
+static void conservation_below_ssthresh(struct talk *v)
+{
+	v->params.prr = true;
+	given_established(v, .sack = true);
+	app_sends(v, 30000);
+	says_burst(v, 1, 10);
+	after(v, MS(100));
+	/* 1 to 7000 are lost; pipe is 0, ssthresh 5000: three delivered, three may go. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{7001, 10001}});
+	says_burst(v, 1, 3);
+	silent(v);
+	after(v, MS(100));
+	/* Progress without new loss: what arrived and one more. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 1001, .sack = {{7001, 10001}});
+	says_burst(v, 3001, 2);
+}
+
+/* PRR-5, NR-2: without SACK each duplicate ACK stands for a segment. */
+static void without_sack(struct talk *v)
+{
+	v->params.prr = true;
+	given_established(v);
+	app_sends(v, 30000);
+	says_burst(v, 1, 10);
+	after(v, MS(100));
+	for (unsigned i = 0; i < 2; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	silent(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	silent(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 10001);
+	expect(v, talk_info(v).cwnd_bytes == 5000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	counted(v, retransmits, 1);
+	counted(v, fast_recoveries, 1);
+}
+
+/* NR-1: duplicate ACKs at recover may come from our own copies. NR-3: no burst. */
+static void no_second_fast_retransmit(struct talk *v)
+{
+	given_established(v);
+	app_sends(v, 30000);
+	says_burst(v, 1, 10);
+	after(v, MS(100));
+	for (unsigned i = 0; i < 3; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	silent(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 10001);
+	says_burst(v, 10001, 5);
+	for (unsigned i = 0; i < 4; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 10001);
+	silent(v);
+	counted(v, fast_recoveries, 1);
+	/* Past it they count again. */
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 11001);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	for (unsigned i = 0; i < 3; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 11001);
+	counted(v, fast_recoveries, 2);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+}
+
+/* NR-4, NR-1: the same after a timeout. */
+static void timeout_remembers_recover(struct talk *v)
+{
+	given_established(v);
+	app_sends(v, 10000);
+	says_burst(v, 1, 10);
+	says_after(v, MS(300), .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 10001);
+	app_sends(v, 5000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	for (unsigned i = 0; i < 4; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 10001);
+	counted(v, fast_recoveries, 0);
+	counted(v, retransmits, 1);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+}
+
+/* LT-2: cwnd is what it was. LT-3: with SACK, an ACK that tells nothing new releases nothing. */
+static void limited_transmit_with_sack(struct talk *v)
+{
+	v->params.limited_transmit = true;
+	given_established(v, .sack = true);
+	app_sends(v, 20000);
+	says_burst(v, 1, 10);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 2001}});
+	says(v, .flags = ACK, .seq = 10001, .ack = 1, .len = 1000);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 2001}});
+	silent(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	silent(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 3001}});
+	says(v, .flags = ACK, .seq = 11001, .ack = 1, .len = 1000);
+	silent(v);
+	expect(v, talk_info(v).cwnd_bytes == 10000);
+}
+
+/* CC-6 can be turned off. */
+static void no_limited_transmit(struct talk *v)
+{
+	given_established(v, .sack = true);
+	app_sends(v, 20000);
+	says_burst(v, 1, 10);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 2001}});
+	silent(v);
+}
+
+/* WS-5: the window moved back by less than a unit of its scale: what left inside it goes again. */
+static void rounding_does_not_strand_data(struct talk *v)
+{
+	given_established(v, .ws = WS(7), .wnd = 4000);
+	app_sends(v, 4000);
+	says_burst(v, 1, 4);
+	says_after(v, MS(300), .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	/* 7 x 128 = 896: the edge is 2897, the range at 3001 begins less than a unit beyond it. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001, .wnd = 7);
+	says_burst(v, 2001, 2);
+}
+
+/* A known hole: nobody waits for an orphan whose peer shut its window on data in flight. */
+static void orphan_with_a_shut_window(struct talk *v)
+{
+	v->params.retries = 4;
+	given_established(v, .wnd = 4000);
+	app_sends(v, 4000);
+	says_burst(v, 1, 4);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .wnd = SHUT);
+	app_closes(v);
+	for (unsigned i = 0; i < 600 && v->place == AT_CONN; i++) {
+		after(v, MS(100));
+		while (v->next_said != v->n_said)
+			(void)says_something(v);
+		if (v->place == AT_CONN)
+			hears(v, .flags = ACK, .seq = 1, .ack = 1, .wnd = SHUT);
+	}
+	ended(v, HR_TIMEOUT);
+	counted(v, rto_fired, 4);
+}
+
+static const struct talk_test tests[] = {
+	TALK(down_to_ssthresh),
+	TALK(conservation_below_ssthresh),
+	TALK(without_sack),
+	TALK(no_second_fast_retransmit),
+	TALK(timeout_remembers_recover),
+	TALK(limited_transmit_with_sack),
+	TALK(no_limited_transmit),
+	TALK(rounding_does_not_strand_data),
+	TALK(orphan_with_a_shut_window),
+};
+
+int main(void)
+{
+	return talk_main("prr", tests, RTE_DIM(tests));
+}
