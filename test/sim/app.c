@@ -369,6 +369,12 @@ static struct sim_end *client_of(struct world *w, uint16_t port, uint32_t iss)
 	return NULL;
 }
 
+/* A full table of half-open connections, or one without memory, answers with cookies. */
+static bool cookies_out(const struct world *w)
+{
+	return world_counter(w, SERVER, "syn_cookies_sent") != 0;
+}
+
 static void server_open(struct hr_worker *w, hr_conn c, void *user)
 {
 	struct world *world = user;
@@ -398,7 +404,7 @@ static void server_open(struct hr_worker *w, hr_conn c, void *user)
 		/* A cookie is good for its whole life (RFC 4987 3.6): the ACK that brought it may
 		 * open the same sequence numbers again behind an abort. */
 		if (client != NULL)
-			client->haunted = world->cookies;
+			client->haunted = cookies_out(world);
 		world->ghosts++;
 		e->plan = PLAN_CLOSE;
 		e->opened = true;
@@ -502,7 +508,7 @@ static bool handshake_forgotten(const struct sim_end *e, const struct sim_end *p
 	const struct sim_end *client = e->side == CLIENT ? e : p;
 
 	return client != NULL && client->reason == HR_RESET && client->rcvd == 0 &&
-	       (e->w->cookies || world_counter(e->w, SERVER, "syn_expired") != 0);
+	       (cookies_out(e->w) || world_counter(e->w, SERVER, "syn_expired") != 0);
 }
 
 void sim_app_judge(struct sim_end *e)

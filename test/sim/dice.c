@@ -160,7 +160,6 @@ static void roll_host(struct world *w, enum sim_side side)
 	w->max_half_open[side] = (uint16_t)PICK(ch, 64, 64, 64, 64, 1);
 	w->max_time_wait[side] = (uint16_t)PICK(ch, 64, 64, 64, 2);
 	w->mbufs[side] = PICK(ch, 2048, 2048, 1024);
-	w->cookies |= side == SERVER && w->max_half_open[side] == 1;
 	sim_roll_link(w, &p->out);
 	sim_roll_params(w, &w->params[side]);
 }

@@ -296,7 +296,6 @@ struct world {
 	uint64_t now_us, start_us, heal_us;
 	bool healed;
 	bool v6;
-	bool cookies;   /* the server keeps one half-open entry */
 	bool impatient; /* limits so short that they may be reached in all honesty */
 	bool starved;   /* allocations failed or pools were empty: connections may die of it */
 	bool forged;    /* segments were injected */
