@@ -49,6 +49,8 @@ static void resend_larger(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x)
 		hr_range_mark(x, r, TR_LOST, 0);
 		some = true;
 	}
+	if (!(t->flags & TF_SACK)) /* what duplicate ACKs told: what is left of it */
+		x->sacked_bytes = hr_min(x->sacked_bytes, tcb_flight(t) - x->lost_bytes);
 	if (some)
 		t->flags |= TF_RETX_HEAD;
 }

@@ -56,6 +56,30 @@ static void only_what_is_too_big(struct talk *v)
 	expect(v, v->t->ssthresh >= 1u << 30);
 }
 
+/* The same to a peer without SACK whose duplicate ACKs had told of data that is now sent again. */
+static void duplicates_before_the_report(struct talk *v)
+{
+	uint32_t mss = 1300 - fixed(v);
+
+	given_path(v, false);
+	v->t->flags |= TF_NODELAY;
+	app_sends(v, 4200);
+	for (uint32_t seq = 1; seq < 4201; seq += 1400)
+		says(v, .flags = ACK, .seq = seq, .ack = 1, .len = 1400);
+	after(v, MS(20));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	silent(v);
+	router_says(v, 1, 1300);
+	told(v, TCP_EV_PMTU);
+	for (uint32_t seq = 1; seq < 4201; seq += mss)
+		says(v, .flags = ACK, .seq = seq, .ack = 1, .len = hr_min(mss, 4201 - seq));
+	silent(v);
+	after(v, MS(50));
+	hears(v, .flags = ACK, .seq = 1, .ack = 4201);
+	counted(v, fast_recoveries, 0);
+}
+
 /* PM-3, and RFC 8201 4: 1280 is the least of IPv6: less is not believed; of IPv4 pmtu_min is. */
 static void not_below_the_least(struct talk *v)
 {
@@ -283,6 +307,7 @@ static void short_segments_do_not_count(struct talk *v)
 
 static const struct talk_test tests[] = {
 	TALK(only_what_is_too_big),
+	TALK(duplicates_before_the_report),
 	TALK(not_below_the_least),
 	TALK(not_when_switched_off),
 	TALK(dont_fragment),
