@@ -7,6 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=     # directory for everything written; removed at the end
 lab_name= # empty: no lab is up
 keep=0    # 1: leave the directory with all logs
+capture_frames=300000
 pids=()   # of the processes that run now; each leads a process group of its own
 
 die() {
@@ -194,6 +195,69 @@ wrk_run() {
 	read -r wrk_requests wrk_us connect read write status timeout wrk_p99_us < <(sed -n 's/^FIGURES //p' "$log") ||
 		return 1
 	wrk_errors="$connect $read $write $status $timeout"
+}
+
+can_capture() {
+	command -v tcpdump >/dev/null && command -v tshark >/dev/null
+}
+
+# capture_start FILE DEVICE: the first capture_frames frames on a device of the kernel's namespace, from now to capture_stop.
+capture_start() {
+	local i
+	capture_file=$1
+	kernel_losses >"$work/losses.before"
+	start 600 kernel "$1.log" tcpdump -i "$2" -B 65536 -s 0 -c "$capture_frames" -U -w "$1"
+	capture=$started
+	for ((i = 0; i < 100; i++)); do
+		! grep -q 'listening on' "$1.log" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# capture_stop: sets capture_lost: frames that the capture itself and the kernel on its way to TCP lost meanwhile.
+capture_stop() {
+	# What is in the ring wants to be written.
+	sleep 0.3
+	stop "$capture" INT || true
+	capture_lost=$(sed -n 's/^\([0-9]*\) packets dropped by kernel.*/\1/p' "$capture_file.log")
+	capture_lost=$((${capture_lost:-0} + $(kernel_losses) - $(cat "$work/losses.before")))
+}
+
+# Frames and segments that the machine lost for want of room, in both namespaces: devices, the CPUs' queues between the
+# ends of a veth, listeners' queues, sockets' buffers.
+kernel_losses() {
+	local side
+	for side in k h; do
+		ip netns exec "$lab_name-$side" cat /proc/net/dev /proc/net/netstat
+	done | python3 -c '
+import re, sys
+lost, names = 0, None
+for line in sys.stdin:
+    word = line.replace(":", ": ").split()
+    if word[0] in ("kern0:", "head0:", "hrtap0:"):
+        lost += int(word[4]) + int(word[12])
+    elif word[0] == "TcpExt:" and names is None:
+        names = word
+    elif word[0] == "TcpExt:":
+        wanted = re.compile("PruneCalled|RcvPruned|OfoPruned|TCPBacklogDrop|TCPRcvQDrop|ListenDrops|TCPReqQFullDrop")
+        lost += sum(int(v) for n, v in zip(names, word) if wanted.fullmatch(n))
+        names = None
+lost += sum(int(line.split()[1], 16) for line in open("/proc/net/softnet_stat"))
+print(lost)'
+}
+
+# judge_capture ARGUMENT...: judge-capture on the file that capture_stop left, with what was lost; its line is in judged.
+judge_capture() {
+	local status=0
+	run 300 kernel "$work/judged.txt" "$root/test/interop/judge-capture" "$capture_file" --ours 198.18.0.0/24 \
+		--ours 2001:db8::/64 --peer 198.18.0.1 --peer 2001:db8::1 --lost "$capture_lost" "$@" || status=$?
+	judged=$(tail -n 3 "$work/judged.txt" | tr '\n' ' ')
+	if [ "$status" != 0 ] && [ "$keep" = 1 ]; then
+		cp "$capture_file" "$capture_file.bad"
+	fi
+	rm -f "$capture_file"
+	return "$status"
 }
 
 # json FILE KEY.KEY...: the values, each on its line; an object as compact JSON.
