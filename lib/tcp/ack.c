@@ -105,7 +105,9 @@ uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	}
 	if ((s->opts & TCPO_SACK) && (t->flags & TF_SACK))
 		hr_sack_input(c, t, s, &a, now_us);
-	window_changed = window_input(t, s, a.prior_una);
+	/* The newest segment tells the window: an overtaken one does not. */
+	window_changed = tcp_ts_old(t, s, now_us) ? (uint32_t)s->wnd << t->snd_scale != t->snd_wnd
+						  : window_input(t, s, a.prior_una);
 	a.dup = s->ack == a.prior_una && a.prior_flight != 0 && s->payload_len == 0 &&
 		!window_changed && !(s->flags & (TCPF_SYN | TCPF_FIN));
 	if (a.dup)

@@ -47,6 +47,13 @@ static inline uint32_t tcp_tsval(const struct tcb *t, uint64_t now_us)
 	return tcp_ms(now_us) + t->ts_off;
 }
 
+/* RFC 7323 5.3 R1: older than what was heard last, which is not itself too old to compare with. */
+static inline bool tcp_ts_old(const struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
+{
+	return (t->flags & TF_TS) && (s->opts & TCPO_TS) && seq_lt(s->tsval, t->ts_recent) &&
+	       tcp_ms(now_us) - t->ts_recent_ms < TCP_PAWS_IDLE_MS;
+}
+
 static inline struct tcb_ext *tcb_ext(const struct tcp_ctx *c, const struct tcb *t)
 {
 	return t->ext == 0 ? NULL : hr_slab_at(c->exts, t->ext);

@@ -29,6 +29,17 @@ static void after_idle(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	t->rcv_full = 0;
 }
 
+/*
+ * An empty ACK that another one overtook on its way, by no more than an RTO (the peer's clock is
+ * taken to tick in milliseconds): no old duplicate that PAWS is about. Where a path reorders they
+ * come by the hundred.
+ */
+static bool overtaken(const struct tcb *t, const struct tcp_seg *s)
+{
+	return (s->flags & (TCPF_ACK | TCPF_SYN | TCPF_FIN | TCPF_URG)) == TCPF_ACK &&
+	       s->payload_len == 0 && t->ts_recent - s->tsval <= t->rto_us / 1000;
+}
+
 /* RFC 7323 5.3 R1 to R3: before step 1; a RST is exempt. */
 static bool step_timestamp(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 	uint64_t now_us, uint32_t *events)
@@ -38,7 +49,15 @@ static bool step_timestamp(struct tcp_ctx *c, struct tcb *t, const struct tcp_se
 	if (!(s->opts & TCPO_TS))
 		return refuse(events, DROP_tcp_no_timestamp); /* 3.2: silently; one lost option must
 								 not cost the connection */
-	if (seq_lt(s->tsval, t->ts_recent) && tcp_ms(now_us) - t->ts_recent_ms < TCP_PAWS_IDLE_MS) {
+	if (tcp_ts_old(t, s, now_us)) {
+		bool late = overtaken(t, s);
+
+		/* Its SACK blocks count; its window does not (ack.c). */
+		if (late && s->seq == t->rcv_nxt && seq_le(s->ack, t->snd_una))
+			return true;
+		/* Data overtook it: there is nobody to be told anything. */
+		if (late && seq_lt(s->seq, t->rcv_nxt))
+			return refuse(events, DROP_tcp_paws);
 		if (s->payload_len != 0 || (s->flags & (TCPF_SYN | TCPF_FIN)))
 			t->flags |= TF_ACK_NOW;
 		else
@@ -51,7 +70,8 @@ static bool step_timestamp(struct tcp_ctx *c, struct tcb *t, const struct tcp_se
 /* RFC 7323 4.3: only a segment at or before the last ACK sent may set what we echo. */
 static void take_timestamp(struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
 {
-	if (!(t->flags & TF_TS) || !(s->opts & TCPO_TS) || seq_gt(s->seq, t->last_ack_sent))
+	if (!(t->flags & TF_TS) || !(s->opts & TCPO_TS) || seq_gt(s->seq, t->last_ack_sent) ||
+		tcp_ts_old(t, s, now_us))
 		return;
 	t->ts_recent = s->tsval;
 	t->ts_recent_ms = tcp_ms(now_us);
