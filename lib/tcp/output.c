@@ -445,7 +445,7 @@ static void arm_persist(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 }
 
 /* The mark of what arrives changed before this was acknowledged (ecn.c); the right edge of the
- * window is today's. */
+ * window is the one that was offered: adding to the field would round down twice. */
 static bool out_ce_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
 {
 	struct tcb_ext *x = tcb_ext(c, t);
@@ -456,7 +456,7 @@ static bool out_ce_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct
 	x->ce_ack = false;
 	o->seq = t->snd_nxt;
 	fill(c, t, o, now_us);
-	wnd = o->wnd + ((t->rcv_nxt - x->ce_ack_nxt) >> t->rcv_scale);
+	wnd = (t->rcv_adv - x->ce_ack_nxt) >> t->rcv_scale;
 	o->wnd = (uint16_t)hr_min(wnd, (uint32_t)UINT16_MAX);
 	o->ack = x->ce_ack_nxt;
 	o->flags ^= TCPF_ECE;

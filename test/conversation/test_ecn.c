@@ -288,6 +288,28 @@ static void dctcp_echo_is_exact(struct talk *v)
 	says(v, .flags = ACK | ECE, .seq = 1, .ack = 6001);
 }
 
+/* SHLD-14 with DC-1: the ACK that is owed for what came before the mark offers no less than was
+ * offered, though neither its number nor the window's edge is a multiple of the scale's unit. */
+static void dctcp_echo_keeps_the_window(struct talk *v)
+{
+	uint32_t seq = 1;
+
+	v->params.ecn = HR_ECN_PASSIVE;
+	v->params.cc = HR_CC_DCTCP;
+	v->params.wscale = 7;
+	given_established(v, .ecn = true, .ws = WS(7));
+	for (unsigned i = 0; i < 40; i++) {
+		turn_begins(v);
+		hears(v, .flags = ACK, .seq = seq, .ack = 1, .len = 91, .ecn = i % 2 ? CE : ECT0);
+		seq += 91;
+		hears(v, .flags = ACK, .seq = seq, .ack = 1, .len = 83, .ecn = i % 2 ? ECT0 : CE);
+		seq += 83;
+		turn_ends(v);
+		while (v->next_said != v->n_said)
+			(void)says_something(v);
+	}
+}
+
 /* DC-2, DC-3, CC of DCTCP: alpha begins at 1 (half of the window goes), then follows the marks. */
 static void dctcp_cuts_by_alpha(struct talk *v)
 {
@@ -369,6 +391,7 @@ int main(void)
 		TALK(a_peer_that_always_says_ece),
 		TALK(ece_during_recovery),
 		TALK(dctcp_echo_is_exact),
+		TALK(dctcp_echo_keeps_the_window),
 		TALK(dctcp_cuts_by_alpha),
 		TALK(dctcp_halves_at_loss),
 		TALK(dctcp_without_ecn),
