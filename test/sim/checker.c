@@ -327,13 +327,17 @@ void sim_check_in(struct sim_port *p, const struct sim_frame *fr, bool first)
 		return;
 	if (c->tcb.state == TCPS_SYN_SENT) {
 		if (k.flags & TCPF_SYN) {
+			/* In one burst with the other half of a simultaneous open, in any order. */
+			bool again = f->heard_syn && k.end == f->in_max;
+			uint32_t newest = again ? f->ts_in_max : k.tsval;
+
+			/* A bare SYN of simultaneous open offers a window above our SYN. */
+			edge = (k.flags & TCPF_ACK ? k.ack : c->tcb.iss + 1) + k.wnd;
+			f->edge_in = again ? seq_max(f->edge_in, edge) : edge;
 			f->in_max = k.end;
-			f->ts_in_max = k.tsval;
+			f->ts_in_max = seq_max(newest, k.tsval);
 			f->scale_in = k.wscale;
 			f->heard_syn = true;
-			/* A bare SYN of simultaneous open offers a window above our SYN. */
-			edge = k.flags & TCPF_ACK ? k.ack : c->tcb.iss + 1;
-			f->edge_in = edge + k.wnd;
 			return;
 		}
 		if (!f->heard_syn)

@@ -164,6 +164,11 @@ static void roll_host(struct world *w, enum sim_side side)
 	sim_roll_params(w, &w->params[side]);
 }
 
+static bool black_hole(const struct sim_impair *im)
+{
+	return im->mtu != 0 || (im->to_bad != 0 && im->bad_loss == 1000000);
+}
+
 void sim_roll_world(struct world *w)
 {
 	struct choice *ch = w->ch;
@@ -182,8 +187,9 @@ void sim_roll_world(struct world *w)
 	strip = chance(ch, PERCENT(10)) ? (uint8_t)choose(ch, 16) : 0;
 	w->port[CLIENT].out.strip = w->port[SERVER].out.strip = strip;
 	w->heal_us = w->start_us + PICK(ch, 5000000, 15000000, 40000000);
-	/* A black hole must end before retransmissions do (R2). */
-	if (w->port[CLIENT].out.mtu != 0 || w->port[SERVER].out.mtu != 0)
+	/* A black hole must end before retransmissions do (R2); a burst that loses all may last as
+	 * long as few frames come. */
+	if (black_hole(&w->port[CLIENT].out) || black_hole(&w->port[SERVER].out))
 		w->heal_us = RTE_MIN(w->heal_us, w->start_us + 15000000);
 	w->n_conns = 1 + choose(ch, choose(ch, 2) == 0 ? 3 : SIM_MAX_CONNS);
 }

@@ -13,8 +13,12 @@
 #define TURNS_AT_ONCE 20000 /* turns at one instant: more is a live-lock */
 /* Instants of one world at which something happened: more is a worker that spins. */
 #define STEPS_MAX 400000
-/* After the healing: R2 and the longest back-off are within. */
-#define END_WITHIN_US UINT64_C(1200000000)
+/*
+ * After the healing: R2 and the longest back-off are within, and the slowest progress seen: no
+ * SACK, jitter, room for a dozen segments out of order, and an RTO of 40 s that a spurious timeout
+ * left behind (RFC 4015 3.3): one round trip of go-back-N for each timeout.
+ */
+#define END_WITHIN_US UINT64_C(3600000000)
 /* After the healing: forget peers that aborted. */
 #define REAP_AFTER_US UINT64_C(600000000)
 /* Then TIME-WAIT and half-open entries end. */
