@@ -20,7 +20,7 @@
 #define ALPHA    9u
 #define ALPHA_OF 17u
 
-#define MAX_ELAPSED_US (1u << 30) /* the curve has left every window long before */
+#define MAX_T_US ((1 << 30) - 1) /* the curve has left every window long before */
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -46,32 +46,31 @@ uint32_t hr_cubic_far(uint32_t d_us, uint32_t mss)
 	return n < (wide)1 << 31 ? (uint32_t)n : 1u << 31;
 }
 
-/* W_cubic(t). */
-static uint32_t curve(const struct tcp_cubic *q, uint32_t t_us, uint32_t mss)
+/* W_cubic(t): depends on t - K alone. */
+static uint32_t curve(const struct tcp_cubic_epoch *e, int64_t t_k_us, uint32_t mss)
 {
-	uint32_t far;
+	uint32_t far = hr_cubic_far((uint32_t)(t_k_us < 0 ? -t_k_us : t_k_us), mss);
 
-	if (t_us >= q->k_us)
-		return hr_min(q->w_max + hr_cubic_far(t_us - q->k_us, mss), TCP_MAX_CWND);
-	far = hr_cubic_far(q->k_us - t_us, mss);
-	return q->w_max > far ? q->w_max - far : 0;
+	if (t_k_us >= 0)
+		return hr_min(e->w_max + far, TCP_MAX_CWND);
+	return e->w_max > far ? e->w_max - far : 0;
 }
 
 /* A congestion avoidance stage begins (4.2). w_max is 0 when no congestion led here (slow start
  * ended by delay) or a timeout did (4.8): then the plateau is here and K is 0. */
 static void begin_epoch(struct tcp_cubic *q, const struct tcb *t, uint32_t now_us)
 {
-	q->running = true;
-	q->elapsed_us = 0;
-	q->last_us = now_us;
-	q->w_est = t->cwnd;
+	uint32_t k_us = 0;
+
+	if (q->e.w_max > t->cwnd)
+		k_us = hr_min(hr_cubic_k_us(q->e.w_max - t->cwnd, t->snd_mss), (uint32_t)MAX_T_US);
+	else
+		q->e.w_max = t->cwnd;
+	q->e.running = true;
+	q->e.t_k_us = -(int32_t)k_us;
+	q->e.w_est = t->cwnd;
 	q->est_acked = 0;
-	if (q->w_max > t->cwnd) {
-		q->k_us = hr_cubic_k_us(q->w_max - t->cwnd, t->snd_mss);
-	} else {
-		q->k_us = 0;
-		q->w_max = t->cwnd;
-	}
+	q->last_us = now_us;
 }
 
 /*
@@ -94,11 +93,12 @@ static uint32_t grow(uint32_t *acked, uint64_t per_window, uint64_t window)
 /* The Reno-friendly estimate (4.3). */
 static void estimate(struct tcp_cubic *q, const struct tcb *t, const struct tcp_ack *a)
 {
-	uint32_t alpha = q->w_est >= q->cwnd_prior ? ALPHA_OF : ALPHA;
+	uint32_t alpha = q->e.w_est >= q->e.cwnd_prior ? ALPHA_OF : ALPHA;
 
 	q->est_acked += a->acked;
-	q->w_est += grow(&q->est_acked, (uint64_t)alpha * t->snd_mss, (uint64_t)ALPHA_OF * t->cwnd);
-	q->w_est = hr_min(q->w_est, TCP_MAX_CWND);
+	q->e.w_est +=
+		grow(&q->est_acked, (uint64_t)alpha * t->snd_mss, (uint64_t)ALPHA_OF * t->cwnd);
+	q->e.w_est = hr_min(q->e.w_est, TCP_MAX_CWND);
 }
 
 static void cubic_avoid(
@@ -106,21 +106,25 @@ static void cubic_avoid(
 {
 	struct tcp_cubic *q = &x->cubic;
 	uint32_t now_us = (uint32_t)a->now_us, target;
+	int64_t t_k_us;
 
-	if (!q->running) {
+	if (!q->e.running) {
 		begin_epoch(q, t, now_us);
 		x->cc_acked = 0;
 	}
-	q->elapsed_us = hr_min(q->elapsed_us + (now_us - q->last_us), MAX_ELAPSED_US);
+	t_k_us = (int64_t)q->e.t_k_us + (now_us - q->last_us);
+	if (t_k_us > MAX_T_US)
+		t_k_us = MAX_T_US;
+	q->e.t_k_us = (int32_t)t_k_us;
 	q->last_us = now_us;
 	estimate(q, t, a);
-	if (curve(q, q->elapsed_us, t->snd_mss) < q->w_est) {
-		t->cwnd = hr_max(t->cwnd, q->w_est);
+	if (curve(&q->e, t_k_us, t->snd_mss) < q->e.w_est) {
+		t->cwnd = hr_max(t->cwnd, q->e.w_est);
 		x->cc_acked = 0;
 		return;
 	}
 	/* 4.4, 4.5: to where the curve will be in one round, by at most half a window. */
-	target = curve(q, q->elapsed_us + t->srtt_us8 / 8, t->snd_mss);
+	target = curve(&q->e, t_k_us + t->srtt_us8 / 8, t->snd_mss);
 	target = hr_min(hr_max(target, t->cwnd), t->cwnd + t->cwnd / 2);
 	x->cc_acked += a->acked;
 	t->cwnd += grow(&x->cc_acked, target - t->cwnd, t->cwnd);
@@ -134,27 +138,27 @@ static void cubic_unused(struct tcb_ext *x, uint64_t now_us)
 
 static uint32_t cubic_ssthresh(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint32_t window)
 {
-	struct tcp_cubic *q = &x->cubic;
+	struct tcp_cubic_epoch *e = &x->cubic.e;
 
-	x->cubic_prior = *q;
-	q->cwnd_prior = t->cwnd;
+	x->cubic.prior = *e;
+	e->cwnd_prior = t->cwnd;
 	/* 4.7, fast convergence: less than last time means that somebody else needs room. */
-	q->w_max = window < q->w_max ? (uint32_t)((uint64_t)window * 17 / 20) : window;
-	q->running = false;
+	e->w_max = window < e->w_max ? (uint32_t)((uint64_t)window * 17 / 20) : window;
+	e->running = false;
 	return BETA(window);
 }
 
 /* 4.8 */
 static void cubic_on_rto(struct tcb_ext *x)
 {
-	x->cubic.w_max = 0;
-	x->cubic.running = false;
+	x->cubic.e.w_max = 0;
+	x->cubic.e.running = false;
 }
 
 /* 4.9: the event was none. */
 static void cubic_undo(struct tcb_ext *x, uint64_t now_us)
 {
-	x->cubic = x->cubic_prior;
+	x->cubic.e = x->cubic.prior;
 	x->cubic.last_us = (uint32_t)now_us;
 }
 

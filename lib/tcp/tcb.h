@@ -198,15 +198,20 @@ struct tcp_dctcp {
 	bool on; /* alpha is known */
 };
 
-/* CUBIC (RFC 9438 4.1.2), bytes and microseconds. */
-struct tcp_cubic {
+/* CUBIC (RFC 9438 4.1.2), bytes and microseconds: what an undo brings back. */
+struct tcp_cubic_epoch {
 	uint32_t w_max;
 	uint32_t cwnd_prior;
-	uint32_t k_us;
-	uint32_t elapsed_us; /* t: since the epoch began, without unused time */
-	uint32_t last_us;    /* when elapsed_us was counted, low 32 bits of the clock */
-	uint32_t w_est, est_acked;
-	bool running; /* an epoch is */
+	uint32_t w_est;
+	int32_t t_k_us : 31;  /* t - K: time of the epoch, from the plateau; unused time left out */
+	uint32_t running : 1; /* an epoch is */
+};
+
+struct tcp_cubic {
+	struct tcp_cubic_epoch e;
+	struct tcp_cubic_epoch prior; /* before the last event */
+	uint32_t last_us;             /* when t was counted, low 32 bits of the clock */
+	uint32_t est_acked;
 };
 
 /* What only some connections need. Taken by ext_get(), given back when all of it is idle. */
@@ -291,9 +296,7 @@ struct tcb_ext {
 	};
 	union { /* of the algorithm in use */
 		struct tcp_dctcp dctcp;
-		struct {
-			struct tcp_cubic cubic, cubic_prior; /* _prior: before the last event */
-		};
+		struct tcp_cubic cubic;
 	};
 };
 

@@ -155,7 +155,7 @@ static void cubic_gives_way(struct talk *v)
 	a_loss(v); /* at 7000 or a little more: W_max = 7000 x 0.85 */
 	x = hr_slab_at(v->ctx.exts, v->t->ext);
 	expect(v, talk_info(v).ssthresh_bytes >= 4900 && talk_info(v).ssthresh_bytes < 5600);
-	expect(v, x->cubic.w_max >= 5950 && x->cubic.w_max < 6800);
+	expect(v, x->cubic.e.w_max >= 5950 && x->cubic.e.w_max < 6800);
 }
 
 /* CU-5, CC-4, CC-10: a timeout leaves 0.7 once, one segment of window, and no plateau; its
@@ -175,7 +175,7 @@ static void cubic_after_a_timeout(struct talk *v)
 	swallow(v);
 	expect(v, talk_info(v).ssthresh_bytes == 7000 && talk_info(v).cwnd_bytes == 1000);
 	x = hr_slab_at(v->ctx.exts, v->t->ext);
-	expect(v, x->cubic.w_max == 0);
+	expect(v, x->cubic.e.w_max == 0);
 }
 
 /* CU-8: ten seconds in which little is sent are not ten seconds of the curve. */
