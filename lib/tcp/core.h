@@ -250,6 +250,8 @@ static inline const struct tcp_cc_ops *tcp_cc(const struct tcp_ctx *c, const str
 void hr_newreno_avoid(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, const struct tcp_ack *a);
 
 /* cwnd.c */
+/* RFC 6928 2, unless asked for more. */
+uint32_t hr_cwnd_initial(const struct tcp_ctx *c, const struct tcb *t);
 /* The connection is established: initial window. */
 void hr_cwnd_init(struct tcp_ctx *c, struct tcb *t);
 /* New data was acknowledged outside recovery. */
@@ -278,6 +280,18 @@ static inline void hr_cwnd_note_use(struct tcb *t, uint32_t used)
 	bool full = used + t->snd_mss > t->cwnd || (t->cwnd < t->ssthresh && t->cwnd / 2 < used);
 
 	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~TF_CWND_FULL;
+}
+
+/* pacing.c */
+/* What one call of output may return, max_len at most; may begin to pace. */
+uint32_t hr_pacing_limit(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us);
+/* Data could leave: must it wait? Then hr_tcp_deadline() knows until when. */
+bool hr_pacing_waits(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+/* len bytes of payload left. */
+void hr_pacing_sent(const struct tcp_ctx *c, struct tcb *t, uint32_t len, uint64_t now_us);
+static inline bool hr_paced(const struct tcp_ctx *c, const struct tcb *t)
+{
+	return tcp_params(c, t)->pacing || (t->ext != 0 && tcb_ext(c, t)->cv_kept);
 }
 
 /* ecn.c */

@@ -26,8 +26,7 @@ static struct tcb_ext *cc_state(struct tcp_ctx *c, struct tcb *t)
 	return x;
 }
 
-/* RFC 6928 2, unless asked for more; RFC 5681 3.1: one segment when the SYN or SYN-ACK was lost. */
-static uint32_t initial_window(const struct tcp_ctx *c, const struct tcb *t)
+uint32_t hr_cwnd_initial(const struct tcp_ctx *c, const struct tcb *t)
 {
 	const struct hr_tcp_params *p = tcp_params(c, t);
 	uint32_t mss = t->snd_mss, iw = p->iw_segments * mss;
@@ -35,19 +34,23 @@ static uint32_t initial_window(const struct tcp_ctx *c, const struct tcb *t)
 	return p->iw_segments <= 10 ? hr_min(iw, hr_max(2 * mss, 14600u)) : iw;
 }
 
+/* RFC 5681 3.1: one segment when the SYN or SYN-ACK was lost. */
 void hr_cwnd_init(struct tcp_ctx *c, struct tcb *t)
 {
-	t->cwnd = t->flags & TF_TIMED_SYN ? t->snd_mss : initial_window(c, t);
+	t->cwnd = t->flags & TF_TIMED_SYN ? t->snd_mss : hr_cwnd_initial(c, t);
 	t->ssthresh = TCP_MAX_CWND; /* a lost SYN says nothing of the path's capacity */
 }
 
 /* RFC 5681 3.1 with byte counting: an ACK counts for L segments at most, 2 (RFC 3465 2.2) or 8
- * with HyStart++ (RFC 9406 4.2). */
+ * with HyStart++, any number when paced (RFC 9406 4.2). */
 static void slow_start(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
 {
 	bool hystart = tcp_params(c, t)->hystart;
 	uint32_t grow = hr_min(a->acked, (hystart ? 8u : 2u) * t->snd_mss);
 	struct tcb_ext *x;
+
+	if (hystart && tcp_params(c, t)->pacing)
+		grow = a->acked;
 
 	/* RFC 9406 4.3: the initial one only; later ssthresh knows. */
 	if (hystart && t->ssthresh == TCP_MAX_CWND &&
@@ -176,7 +179,7 @@ static void forget(const struct tcp_cc_ops *cc, struct tcb_ext *x)
 	if (cc->on_rto != NULL)
 		cc->on_rto(x);
 	x->hystart.on = x->hystart.css = false;
-	x->cut = false;
+	x->cut = x->pace_on = false;
 	x->cc_acked = 0;
 	x->cc_live = false;
 }
@@ -194,7 +197,7 @@ void hr_cwnd_restart(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		cc->unused(x, now_us);
 	if (tcp_ms(now_us) - t->last_rcv_ms <= t->rto_us / 1000)
 		return;
-	t->cwnd = hr_min(t->cwnd, initial_window(c, t));
+	t->cwnd = hr_min(t->cwnd, hr_cwnd_initial(c, t));
 	if (x != NULL)
 		forget(cc, x);
 }

@@ -120,6 +120,8 @@ uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t 
 		return HR_NEVER;
 	if (t->flags & TF_ACK_DELAY)
 		at = hr_min(at, tcp_expand(now_us, t->delack_at));
+	if (t->flags & TF_PACED)
+		at = hr_min(at, tcp_expand(now_us, tcb_ext(c, t)->pace_at_us));
 	if (orphan_in_fin_wait_2(t))
 		at = hr_min(at, at_ms(now_us, t->last_rcv_ms + tcp_params(c, t)->fin_wait2_ms));
 	if (keepalive_applies(c, t))
@@ -224,6 +226,10 @@ uint32_t hr_tcp_expire(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		t->flags |= TF_ACK_SOON;
 		t->flags &= ~TF_PINGPONG; /* it did not answer in time */
 		hr_count(c->m, HR_C_delayed_acks);
+		events |= TCP_EV_OUTPUT;
+	}
+	if ((t->flags & TF_PACED) && tcp_expand(now_us, tcb_ext(c, t)->pace_at_us) <= now_us) {
+		t->flags &= ~TF_PACED;
 		events |= TCP_EV_OUTPUT;
 	}
 	if (t->rexmit_at <= now_us)

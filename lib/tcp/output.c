@@ -225,6 +225,9 @@ static bool out_lost(
 		room = room / mss * mss;
 	if (room == 0)
 		return false;
+	/* The one that starts a recovery does not wait, the others do. */
+	if (!(t->flags & TF_RETX_HEAD) && hr_pacing_waits(c, t, now_us))
+		return false;
 	if (range_payload(r) > room && !hr_range_split(c, t, r, r->seq + room))
 		return false;
 	t->flags &= ~TF_RETX_HEAD;
@@ -349,14 +352,20 @@ static bool out_mtu_probe(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, str
 static bool out_new(
 	struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us, struct tcp_out *o)
 {
+	uint32_t len = 0;
+
 	if (!tcb_in(t, TCPS_SENDING) || seq_gt(t->snd_nxt, t->snd_end))
 		return false;
 	if (t->snd_nxt == t->snd_end && !(t->flags & TF_FIN_QUEUED))
 		return false;
 	hr_cwnd_restart(c, t, now_us);
+	if (t->snd_nxt != t->snd_end)
+		len = new_bytes(c, t, max_len);
+	if (len != 0 && hr_pacing_waits(c, t, now_us))
+		return false;
 	if (t->ext != 0 && unlikely(tcb_ext(c, t)->pl_live) && out_mtu_probe(c, t, now_us, o))
 		return true;
-	return push_new(c, t, t->snd_nxt == t->snd_end ? 0 : new_bytes(c, t, max_len), now_us, o);
+	return push_new(c, t, len, now_us, o);
 }
 
 /* RFC 8985 7.3: new data when there is some, else the last segment again; cwnd does not matter. */
@@ -440,7 +449,8 @@ static void arm_persist(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	bool waiting = seq_gt(t->snd_end, t->snd_nxt) ||
 		       (t->flags & (TF_FIN_QUEUED | TF_FIN_SENT)) == TF_FIN_QUEUED;
 
-	if (t->timer == TT_NONE && waiting && tcb_flight(t) == 0 && tcb_in(t, TCPS_SENDING))
+	if (t->timer == TT_NONE && waiting && tcb_flight(t) == 0 && tcb_in(t, TCPS_SENDING) &&
+		!(t->flags & TF_PACED))
 		hr_timer_arm(t, TT_PERSIST, now_us + hr_rto_us(c, t));
 }
 
@@ -465,19 +475,12 @@ static bool out_ce_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct
 	return true;
 }
 
-bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
-	struct tcp_out *o, uint32_t *events)
+static bool ladder(
+	struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us, struct tcp_out *o)
 {
-	*events = 0;
-	if (t->state == TCPS_CLOSED)
-		return false;
-	memset(o, 0, offsetof(struct tcp_out, sack));
-	if (t->flags & TF_SEND_RST)
-		return out_rst(c, t, now_us, o, events);
 	if ((t->flags & (TF_ACK_NOW | TF_ECN)) == (TF_ACK_NOW | TF_ECN) &&
 		out_ce_ack(c, t, now_us, o))
 		return true;
-	max_len = hr_max(max_len, (uint32_t)t->snd_mss);
 	if (out_lost(c, t, max_len, now_us, o))
 		return true;
 	if (t->state == TCPS_SYN_SENT)
@@ -496,5 +499,24 @@ bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t 
 	o->seq = t->snd_nxt;
 	fill(c, t, o, now_us);
 	fill_sacks(c, t, o);
+	return true;
+}
+
+bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
+	struct tcp_out *o, uint32_t *events)
+{
+	*events = 0;
+	if (t->state == TCPS_CLOSED)
+		return false;
+	memset(o, 0, offsetof(struct tcp_out, sack));
+	if (t->flags & TF_SEND_RST)
+		return out_rst(c, t, now_us, o, events);
+	max_len = hr_max(max_len, (uint32_t)t->snd_mss);
+	if (likely(!hr_paced(c, t)))
+		return ladder(c, t, max_len, now_us, o);
+	if (!ladder(c, t, hr_pacing_limit(c, t, max_len, now_us), now_us, o))
+		return false;
+	if (o->payload_len != 0)
+		hr_pacing_sent(c, t, o->payload_len, now_us);
 	return true;
 }

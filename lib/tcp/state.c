@@ -43,8 +43,8 @@ uint32_t hr_tcb_end(struct tcb *t, enum hr_reason why)
 		return 0;
 	tcb_enter(t, TCPS_CLOSED);
 	t->reason = why & 0xf;
-	t->flags &=
-		~(TF_ACK_NOW | TF_ACK_SOON | TF_ACK_DELAY | TF_SEND_RST | TF_PROBE | TF_KEEPALIVE);
+	t->flags &= ~(TF_ACK_NOW | TF_ACK_SOON | TF_ACK_DELAY | TF_SEND_RST | TF_PROBE |
+		      TF_KEEPALIVE | TF_PACED);
 	hr_timer_arm(t, TT_NONE, HR_NEVER);
 	return TCP_EV_CLOSED;
 }

@@ -67,6 +67,7 @@ enum tcp_state {
 #define TF_CWR     BIT(26) /* the next new data carries CWR (RFC 3168 6.1.2) */
 #define TF_CE      BIT(27) /* the last data had CE: DCTCP.CE (RFC 8257 3.2) */
 #define TF_REORDER BIT(28) /* the path reorders: RACK.reordering_seen (RFC 8985 6.2.3) */
+#define TF_PACED   BIT(29) /* output waits for ext->pace_at_us (pacing.c) */
 #define TF_CWND_FULL                                                                               \
 	BIT(30) /* the last burst ended for want of cwnd, or used most of it: cwnd may grow */
 #define TF_PINGPONG                                                                                \
@@ -285,9 +286,14 @@ struct tcb_ext {
 	bool undo_rto : 1;    /* it was a timeout */
 	bool reno_hold : 1; /* duplicate ACKs at recover may be of our own making (RFC 6582 3.2) */
 	/* congestion control */
-	bool cc_live : 1; /* what follows is in use */
-	bool cut : 1;     /* cut_end is valid */
-	uint32_t cut_end; /* SND.NXT at the last cut of a connection with ECN */
+	bool cc_live : 1;    /* what follows is in use */
+	bool cut : 1;        /* cut_end is valid */
+	bool pace_on : 1;    /* pace_at_us is valid */
+	bool cv_on : 1;      /* a round is being measured (cwv.c) */
+	bool cv_kept : 1;    /* the window outlived an idle time: this round is paced */
+	uint8_t pace_left;   /* segments that may leave all the same */
+	uint32_t pace_at_us; /* no more data before; low 32 bits of the clock */
+	uint32_t cut_end;    /* SND.NXT at the last cut of a connection with ECN */
 	uint32_t ce_ack_nxt;
 	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd */
 	union {            /* slow start ends where a recovery begins */
