@@ -38,23 +38,37 @@ static void check_ranges(const struct tcp_ctx *c, const struct tcb *t)
 	must(x->sacked_bytes + lost <= tcb_flight(t));
 }
 
+#define ALL_HINTS (BIT(TCB_SACK_HINTS + 1) - 1)
+
+/* One bit for each place that is range i. */
+static uint32_t hints_at(const struct tcb_ext *x, uint32_t i)
+{
+	uint32_t bits = x->retx_at == i ? BIT(TCB_SACK_HINTS) : 0;
+
+	for (unsigned k = 0; k < TCB_SACK_HINTS; k++)
+		bits |= x->sack_hint[k] == i ? BIT(k) : 0;
+	return bits;
+}
+
 /* The hints promise something of every range before them. */
 static void check_recovery(const struct tcp_ctx *c, const struct tcb *t)
 {
 	const struct tcb_ext *x = tcb_ext(c, t);
 	bool before_lost, before_reo;
 	struct tx_range *r;
-	uint32_t xmit_us = 0;
+	uint32_t xmit_us = 0, missing;
 	bool any = false;
 
 	if (x == NULL)
 		return;
 	before_lost = x->lost_hint != 0;
 	before_reo = x->reo_hint != 0;
+	missing = hints_at(x, 0) ^ ALL_HINTS;
 	HR_RANGE_FOREACH(c, t, i, r)
 	{
 		before_lost &= i != x->lost_hint;
 		before_reo &= i != x->reo_hint;
+		missing &= ~hints_at(x, i);
 		if (r->flags & TR_LOST)
 			must(!before_lost);
 		must(!before_reo || (r->flags & (TR_SACKED | TR_LOST | TR_RETX)));
@@ -69,6 +83,7 @@ static void check_recovery(const struct tcp_ctx *c, const struct tcb *t)
 		xmit_us = r->xmit_us;
 	}
 	must(!before_lost && !before_reo);
+	must(missing == 0); /* they name ranges of this connection */
 	must(x->reo_mult > 0);
 	must(t->ca_state != CA_OPEN || x->frto == 0);
 	if (t->ca_state != CA_OPEN)

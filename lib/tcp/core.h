@@ -106,6 +106,8 @@ void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
 void hr_range_free_all(struct tcp_ctx *c, struct tcb *t);
 /* Set or clear TR_SACKED / TR_LOST with the byte counts of ext kept. */
 void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t clear);
+/* Set TR_LOST, and keep the knowledge of where the first lost range is. */
+void hr_range_lost(const struct tcp_ctx *c, const struct tcb *t, uint32_t i);
 /* Both SACKed: the one after i becomes part of i. */
 void hr_range_merge_next(struct tcp_ctx *c, struct tcb *t, uint32_t i);
 uint32_t hr_tcb_pipe(const struct tcp_ctx *c, const struct tcb *t);

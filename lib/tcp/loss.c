@@ -88,7 +88,7 @@ void hr_loss_on_ack(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint64_
 	if (!(t->flags & TF_SACK))
 		lost = hr_reno_on_ack(c, t, a);
 	else
-		lost = (a->delivered != 0 || a->undone) && hr_rack_detect(c, t, x, now_us);
+		lost = (a->delivered != 0 || a->undone) && hr_rack_detect(c, t, x, false, now_us);
 	x = tcb_ext(c, t);
 	if (lost && t->ca_state == CA_OPEN)
 		hr_recovery_enter(c, t, x, a);
@@ -101,7 +101,7 @@ void hr_loss_on_reo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	struct tcb_ext *x = tcb_ext(c, t);
 
 	hr_timer_rearm(c, t, now_us);
-	if (x != NULL && hr_rack_detect(c, t, x, now_us) && t->ca_state == CA_OPEN)
+	if (x != NULL && hr_rack_detect(c, t, x, true, now_us) && t->ca_state == CA_OPEN)
 		hr_recovery_enter(c, t, x, NULL);
 }
 
@@ -115,7 +115,7 @@ void hr_loss_mark_all(struct tcp_ctx *c, struct tcb *t)
 	HR_RANGE_FOREACH(c, t, i, r)
 	{
 		if (!(r->flags & TR_SACKED))
-			hr_range_mark(x, r, TR_LOST, 0);
+			hr_range_lost(c, t, i);
 	}
 }
 

@@ -167,13 +167,14 @@ static void retransmit(
 
 static struct tx_range *first_lost(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x)
 {
-	uint32_t i = x != NULL && x->lost_hint != 0 ? x->lost_hint : t->range_head;
+	uint32_t i = x != NULL && x->lost_hint != 0 ? x->lost_hint : t->range_head, steps = 1;
 
-	for (; i != 0; i = hr_range_at(c, t, i)->next) {
+	for (; i != 0; i = hr_range_at(c, t, i)->next, steps++) {
 		struct tx_range *r = hr_range_at(c, t, i);
 
 		if (!(r->flags & TR_LOST))
 			continue;
+		hr_count_n(c->m, HR_C_range_steps, steps);
 		if (x != NULL)
 			x->lost_hint = i;
 		return r;

@@ -75,20 +75,26 @@ static uint32_t reo_window_us(const struct tcb *t, const struct tcb_ext *x)
 	return (uint32_t)hr_min(w * x->reo_mult, (uint64_t)t->srtt_us8 / 8);
 }
 
+#define RACK_STEPS   64u   /* ranges of retransmissions that one ACK looks at */
+#define RACK_PART_US 1000u /* without another ACK the timer looks at the rest */
+
 /* One pass of step 5. */
 struct search {
 	uint32_t deadline_us; /* what was sent at time 0 is overdue from then on */
 	uint32_t wait_us;     /* how long until the last that is not overdue yet will be */
+	uint32_t steps;       /* ranges looked at */
+	bool timer;           /* not an ACK: look at all */
 	bool lost;
 };
 
-static void judge(struct search *s, struct tcb_ext *x, struct tx_range *r)
+static void judge(const struct tcp_ctx *c, const struct tcb *t, struct search *s, uint32_t i)
 {
+	const struct tx_range *r = hr_range_at(c, t, i);
 	int32_t left_us = (int32_t)(r->xmit_us + s->deadline_us);
 
 	if (left_us <= 0) {
 		s->lost |= !(r->flags & TR_PROBE); /* RFC 4821 7.6: no congestion */
-		hr_range_mark(x, r, TR_LOST, 0);
+		hr_range_lost(c, t, i);
 	} else {
 		s->wait_us = hr_max(s->wait_us, (uint32_t)left_us);
 	}
@@ -99,23 +105,37 @@ static bool sent_before_rack(const struct tcb_ext *x, const struct tx_range *r)
 	return sent_after(x->rack_xmit_us, x->rack_end, r->xmit_us, r->end);
 }
 
-/* What was retransmitted: all of it lies below retx_high. */
+/*
+ * What was retransmitted: all of it lies below retx_high. An ACK looks at so many ranges at most;
+ * when there are more, the next one goes on from there, or the timer if none comes.
+ */
 static void search_retransmitted(
 	struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, struct search *s)
 {
-	struct tx_range *r;
+	bool from_head = x->retx_at == 0 || s->timer;
+	uint32_t i = from_head ? t->range_head : x->retx_at, n = 0;
+	uint32_t most = s->timer ? UINT32_MAX : RACK_STEPS;
+	const struct tx_range *r;
 
-	HR_RANGE_FOREACH(c, t, i, r)
-	{
+	for (; i != 0 && n < most; i = r->next, n++) {
+		r = hr_range_at(c, t, i);
 		if (seq_ge(r->seq, x->retx_high))
-			return;
+			break;
 		if ((r->flags & (TR_SACKED | TR_LOST | TR_RETX)) != TR_RETX)
 			continue;
 		if (sent_before_rack(x, r))
-			judge(s, x, r);
+			judge(c, t, s, i);
 		else if (x->retx_sorted)
-			return;
+			break;
 	}
+	s->steps += n;
+	x->retx_at = n == most ? i : 0;
+	if (from_head && x->retx_at == 0)
+		return;
+	/* None of the others is due later than what left with the last that arrived. */
+	s->wait_us = hr_max(s->wait_us, RACK_PART_US);
+	if ((int32_t)(x->rack_xmit_us + s->deadline_us) > 0)
+		s->wait_us = hr_max(s->wait_us, x->rack_xmit_us + s->deadline_us);
 }
 
 /* What left once: in the order of time. */
@@ -124,7 +144,7 @@ static void search_originals(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x
 	uint32_t i = x->reo_hint != 0 ? x->reo_hint : t->range_head, first = 0, last = 0;
 	struct tx_range *r;
 
-	for (; i != 0; last = i, i = r->next) {
+	for (; i != 0; last = i, i = r->next, s->steps++) {
 		r = hr_range_at(c, t, i);
 		if (r->flags & (TR_SACKED | TR_LOST | TR_RETX))
 			continue;
@@ -132,21 +152,24 @@ static void search_originals(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x
 			first = first != 0 ? first : i;
 			break;
 		}
-		judge(s, x, r);
+		judge(c, t, s, i);
 		if (first == 0 && !(r->flags & TR_LOST))
 			first = i;
 	}
 	x->reo_hint = first != 0 ? first : last;
 }
 
-bool hr_rack_detect(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint64_t now_us)
+bool hr_rack_detect(
+	struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, bool timer, uint64_t now_us)
 {
-	struct search s = {.deadline_us = x->rack_rtt_us + reo_window_us(t, x) - (uint32_t)now_us};
+	struct search s = {.deadline_us = x->rack_rtt_us + reo_window_us(t, x) - (uint32_t)now_us,
+		.timer = timer};
 
 	if (!x->rack_valid)
 		return false;
 	search_retransmitted(c, t, x, &s);
 	search_originals(c, t, x, &s);
+	hr_count_n(c->m, HR_C_range_steps, s.steps);
 	if (s.wait_us != 0)
 		hr_timer_arm(t, TT_REO, now_us + s.wait_us);
 	else if (t->timer == TT_REO)
@@ -165,6 +188,6 @@ void hr_rack_mark_on_rto(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, ui
 	{
 		if (!(r->flags & TR_SACKED) &&
 			(i == t->range_head || (int32_t)(r->xmit_us + due_us) <= 0))
-			hr_range_mark(x, r, TR_LOST, 0);
+			hr_range_lost(c, t, i);
 	}
 }

@@ -36,6 +36,11 @@ static void hints_move(struct tcb_ext *x, uint32_t i, uint32_t to)
 		x->lost_hint = to;
 	if (x->reo_hint == i)
 		x->reo_hint = to;
+	if (x->retx_at == i)
+		x->retx_at = to;
+	for (unsigned k = 0; k < TCB_SACK_HINTS; k++)
+		if (x->sack_hint[k] == i)
+			x->sack_hint[k] = to;
 }
 
 static void range_free(struct tcp_ctx *c, struct tcb *t, uint32_t i)
@@ -164,6 +169,23 @@ void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t c
 	x->lost_bytes += counted(r, TR_LOST);
 	if (set & TR_LOST)
 		x->lost_hint = 0;
+}
+
+void hr_range_lost(const struct tcp_ctx *c, const struct tcb *t, uint32_t i)
+{
+	struct tcb_ext *x = tcb_ext(c, t);
+	struct tx_range *r = hr_range_at(c, t, i);
+	uint32_t hint = 0;
+
+	if (x != NULL) {
+		hint = x->lost_hint;
+		if (x->lost_bytes == 0 ||
+			(hint != 0 && seq_lt(r->seq, hr_range_at(c, t, hint)->seq)))
+			hint = i;
+	}
+	hr_range_mark(x, r, TR_LOST, 0);
+	if (x != NULL)
+		x->lost_hint = hint;
 }
 
 void hr_range_merge_next(struct tcp_ctx *c, struct tcb *t, uint32_t i)

@@ -35,7 +35,8 @@ void hr_rack_delivered(struct tcb *t, struct tcb_ext *x, const struct tx_range *
 void hr_rack_dsack(struct tcb *t, struct tcb_ext *x, const struct tcp_ack *a);
 void hr_rack_recovered(struct tcb_ext *x);
 /* Step 5: mark what is overdue, arm the timer for what will be. True when something was marked. */
-bool hr_rack_detect(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint64_t now_us);
+bool hr_rack_detect(
+	struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, bool timer, uint64_t now_us);
 /* RFC 8985 6.3: a timeout. */
 void hr_rack_mark_on_rto(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint64_t now_us);
 /* The range's TSval when it was sent last. */

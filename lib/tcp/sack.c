@@ -6,6 +6,8 @@
  */
 #include "tcp/recovery.h"
 
+#define SACK_STEPS 1024u /* ranges on the way to a block */
+
 /* RFC 2883 4: the first block reports a duplicate when it begins below the ACK, or lies inside the
  * second block. */
 static bool is_dsack(const struct tcp_seg *s, struct tcp_sack b)
@@ -27,14 +29,43 @@ static bool plausible_dsack(const struct tcb *t, struct tcp_sack b)
 	       seq_ge(b.left, t->snd_una - hr_max(t->snd_max_wnd, tcb_flight(t)));
 }
 
-/* A range to search from for something at seq: it begins below. What is told first is high up,
- * where RACK's search ended. */
+/* May a search for something at seq begin at range i? It begins below, or is the block itself. */
+static bool good_start(const struct tx_range *r, uint32_t seq)
+{
+	return seq_lt(r->seq, seq) || (r->seq == seq && (r->flags & TR_SACKED));
+}
+
+/* The highest of the known places that is not above seq: where a block was before, or, for what is
+ * told first, where RACK's search ended. */
 static uint32_t search_from(
 	const struct tcp_ctx *c, const struct tcb *t, const struct tcb_ext *x, uint32_t seq)
 {
-	uint32_t i = x->reo_hint;
+	uint32_t best = t->range_head, best_seq = t->snd_una;
 
-	return i != 0 && seq_lt(hr_range_at(c, t, i)->seq, seq) ? i : t->range_head;
+	for (unsigned k = 0; k <= TCB_SACK_HINTS; k++) {
+		uint32_t i = k < TCB_SACK_HINTS ? x->sack_hint[k] : x->reo_hint;
+		const struct tx_range *r;
+
+		if (i == 0)
+			continue;
+		r = hr_range_at(c, t, i);
+		if (good_start(r, seq) && seq_gt(r->seq, best_seq)) {
+			best = i;
+			best_seq = r->seq;
+		}
+	}
+	return best;
+}
+
+/* The place was used, or is new: it is the last to be forgotten. */
+static void remember(struct tcb_ext *x, uint32_t i)
+{
+	unsigned k = 0;
+
+	while (k < TCB_SACK_HINTS - 1 && x->sack_hint[k] != i)
+		k++;
+	memmove(&x->sack_hint[1], &x->sack_hint[0], k * sizeof(x->sack_hint[0]));
+	x->sack_hint[0] = i;
 }
 
 static void delivered(
@@ -50,17 +81,23 @@ static void delivered(
 	a->delivered += len;
 }
 
-/* Mark [left, right). */
+/* Mark [left, right). What is marked costs nothing twice, because it merges; the way to it is
+ * bounded: should the peer jump about, what it tells counts when it is told again. */
 static void mark_block(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, struct tcp_sack b,
 	struct tcp_ack *a, uint64_t now_us)
 {
-	uint32_t i = search_from(c, t, x, b.left), prev = 0;
+	uint32_t i = search_from(c, t, x, b.left), prev = 0, held = 0, steps = 0, before = 0;
 
-	while (i != 0) {
+	for (; i != 0; steps++) {
 		struct tx_range *r = hr_range_at(c, t, i);
 
 		if (seq_gt(r->seq, b.right))
 			break;
+		before += seq_le(r->end, b.left);
+		if (before > SACK_STEPS) {
+			held = i;
+			break;
+		}
 		if (!(r->flags & TR_SACKED) && seq_lt(r->seq, b.right) && seq_gt(r->end, b.left)) {
 			if (seq_lt(r->seq, b.left)) {
 				if (!hr_range_split(c, t, r, b.left))
@@ -77,12 +114,17 @@ static void mark_block(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, stru
 		if (prev != 0 && (r->flags & TR_SACKED) && !(r->flags & TR_FIN) &&
 			(hr_range_at(c, t, prev)->flags & TR_SACKED)) {
 			hr_range_merge_next(c, t, prev);
-			i = hr_range_at(c, t, prev)->next;
-			continue;
+			i = prev;
+			r = hr_range_at(c, t, i);
 		}
+		if (held == 0 && (r->flags & TR_SACKED) && seq_gt(r->end, b.left))
+			held = i;
 		prev = i;
 		i = r->next;
 	}
+	hr_count_n(c->m, HR_C_range_steps, steps);
+	if (held != 0)
+		remember(x, held);
 }
 
 /* Lowest first: what a lost ACK did not tell must not look like reordering. */

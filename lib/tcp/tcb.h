@@ -171,8 +171,9 @@ struct tcb {
 };
 _Static_assert(sizeof(struct tcb) == 208, "leaves 48 bytes of 256 to the engine");
 
-#define TCB_MAX_SACKS 6
-#define TCB_MAX_PUSH  4
+#define TCB_MAX_SACKS  6
+#define TCB_MAX_PUSH   4
+#define TCB_SACK_HINTS 4
 
 /* HyStart++ (RFC 9406): what the initial slow start learns of the delay. */
 struct tcp_hystart {
@@ -262,6 +263,8 @@ struct tcb_ext {
 	uint32_t retx_high;                /* no range at or above it was retransmitted */
 	uint32_t lost_hint;                /* no range before it is TR_LOST */
 	uint32_t reo_hint;                 /* all before it are SACKed, lost or retransmitted */
+	uint32_t retx_at; /* where a long search of what was retransmitted goes on */
+	uint32_t sack_hint[TCB_SACK_HINTS]; /* where the last blocks were, the latest first */
 	/* RACK-TLP (RFC 8985 6.1) */
 	uint32_t rack_xmit_us, rack_end, rack_rtt_us;
 	uint32_t fack;        /* highest sequence number delivered */
@@ -306,7 +309,7 @@ struct tcb_ext {
 	};
 };
 
-_Static_assert(sizeof(struct tcb_ext) <= 320, "only some connections have one, but still");
+_Static_assert(sizeof(struct tcb_ext) <= 384, "only some connections have one, but still");
 
 struct tcp_ctx;
 
