@@ -576,7 +576,8 @@ struct hr_engine_config {
 	void *clock_arg;              /**< passed to clock */
 	enum hr_idle idle;            /**< what an idle worker does under hr_run() */
 	bool siphash;       /**< table hash by SipHash even where AES instructions exist */
-	uint32_t rst_per_s; /**< RSTs and ICMP errors to strangers per worker and second */
+	uint32_t rst_per_s; /**< most RSTs a second to one stranger (an IPv6 one is its /64), and
+			       most ICMP errors a second to all of them; per worker */
 };
 
 /** A configuration that only lacks name, ports and addresses. */

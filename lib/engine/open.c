@@ -4,6 +4,7 @@
  * cookies, RFC 4987), TIME-WAIT entries', and strangers', who get a RST (RFC 9293 3.10.7.1) within
  * a rate. The verdicts are the core's; what is done about memory, table and timers is done here.
  */
+#include "base/siphash.h"
 #include "engine/worker.h"
 
 static void remote_of(const struct hr_flow_key *k, struct hr_ip *ip)
@@ -23,21 +24,32 @@ static bool answerable(const struct hr_worker *w, const struct hr_flow_key *k)
 	return hr_ip_unicast(w->ip, &ip) && hr_laddr_find(w->ip, ip.family, ip.b) == 0;
 }
 
-/* Token bucket: one second's worth at most. */
-static bool rst_allowed(struct hr_worker *w)
+/*
+ * So many a second to each destination (an IPv6 one is its /64, which is what one host may have).
+ * No budget is shared by all: who can count what is left of one learns whether segments he sent in
+ * another's name were answered with a RST, and so which ports that one has connections on (as with
+ * challenge ACKs, RFC 5961 7). Destinations share buckets by a keyed hash that is another one each
+ * second, and the number in a second varies, so that a collision is not found in time.
+ */
+static bool rst_allowed(struct hr_worker *w, const struct hr_flow_key *k)
 {
-	uint32_t rate = w->e->cfg.rst_per_s;
-	uint64_t cost_us;
+	/* One word more than a flow label is made from, with the same key. */
+	uint64_t in[4] = {w->now_us / 1000000}, hash;
+	uint32_t rate = w->e->cfg.rst_per_s, *sent;
 
 	if (rate == 0)
 		return false;
-	cost_us = RTE_MAX(1000000u / rate, 1u);
-	w->rst_credit_us =
-		RTE_MIN(w->rst_credit_us + (w->now_us - w->rst_at_us), (uint64_t)1000000);
-	w->rst_at_us = w->now_us;
-	if (w->rst_credit_us < cost_us)
+	if (in[0] != w->rst_second) {
+		w->rst_second = in[0];
+		w->rst_most = rate - hr_rng_below(&w->rng, rate / 4 + 1);
+		memset(w->rst_sent, 0, sizeof(w->rst_sent));
+	}
+	memcpy(in + 1, k->raddr6, hr_key_is6(k) ? 8 : 4);
+	hash = hr_siphash13(w->label_key, in, sizeof(in));
+	sent = &w->rst_sent[hash % HR_RST_BUCKETS];
+	if (*sent >= w->rst_most)
 		return false;
-	w->rst_credit_us -= cost_us;
+	(*sent)++;
 	return true;
 }
 
@@ -47,7 +59,7 @@ void hr_open_reset(struct hr_worker *w, const struct hr_flow_key *k, const struc
 
 	if (!answerable(w, k) || !hr_tcp_reset_for(s, &o))
 		return;
-	if (!rst_allowed(w)) {
+	if (!rst_allowed(w, k)) {
 		hr_count(&w->m, HR_C_rst_limited);
 		return;
 	}
@@ -62,7 +74,7 @@ static bool path_to(struct hr_worker *w, const struct hr_flow_key *k, uint16_t p
 	struct hr_ip remote;
 
 	remote_of(k, &remote);
-	*nexthop = hr_route(w->ip, k->laddr_id, &remote, w->now_us);
+	*nexthop = hr_route_back(w->ip, k->laddr_id, &remote, w->now_us);
 	memset(path, 0, sizeof(*path));
 	if (*nexthop == 0)
 		return false;
@@ -140,6 +152,21 @@ static struct tcp_syn *half_open(struct hr_worker *w, struct rx_batch *b, unsign
 	return e;
 }
 
+/* The SYN's own mbuf takes the answer: it is in the cache, and the pool is left alone. What the SYN
+ * said has been read. */
+static bool recycle(struct hr_worker *w, struct rx_batch *b, unsigned i)
+{
+	struct rte_mbuf *m = b->m[i];
+
+	if (w->tx_spares == HR_TX_SPARE || m->pool != w->pool || !RTE_MBUF_DIRECT(m) ||
+		m->nb_segs != 1 || rte_mbuf_refcnt_read(m) != 1)
+		return false;
+	rte_pktmbuf_reset(m);
+	w->tx_spare[w->tx_spares++] = m;
+	b->m[i] = NULL;
+	return true;
+}
+
 /* A SYN for a listener: an entry while there is room, a cookie otherwise. */
 static enum hr_drop listen_syn(struct hr_worker *w, struct rx_batch *b, unsigned i,
 	uint16_t nexthop, const struct tcp_path *path)
@@ -147,7 +174,7 @@ static enum hr_drop listen_syn(struct hr_worker *w, struct rx_batch *b, unsigned
 	enum hr_drop why = DROP_NONE;
 	struct tcp_out o;
 
-	if (!hr_tx_refill(w, 1))
+	if (!recycle(w, b, i) && !hr_tx_refill(w, 1))
 		return DROP_tcp_syn_limit;
 	if (hr_memory_low(w) || half_open(w, b, i, path, &o, &why) == NULL) {
 		if (why == DROP_NONE)
@@ -169,6 +196,7 @@ static void listener(struct hr_worker *w, struct rx_batch *b, unsigned i,
 	struct tcp_path path;
 	struct tcp_syn e;
 	uint16_t nexthop;
+	enum hr_drop why;
 
 	if (!(s->flags & (TCPF_SYN | TCPF_ACK))) {
 		hr_rx_done(w, b->m[i], DROP_tcp_flags);
@@ -182,7 +210,8 @@ static void listener(struct hr_worker *w, struct rx_batch *b, unsigned i,
 	if (!(s->flags & TCPF_ACK)) {
 		path.reopened = reopened;
 		path.iss_floor = iss_floor;
-		hr_rx_done(w, b->m[i], listen_syn(w, b, i, nexthop, &path));
+		why = listen_syn(w, b, i, nexthop, &path);
+		hr_rx_done(w, b->m[i], why);
 		hr_nexthop_put(w->ip, nexthop);
 		return;
 	}

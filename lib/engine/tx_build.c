@@ -225,7 +225,7 @@ bool hr_tx_reply_routed(struct hr_worker *w, const struct hr_flow_key *k, const 
 	bool ok;
 
 	memcpy(remote.b, k->raddr6, remote.family == 6 ? 16 : 4);
-	nexthop = hr_route(w->ip, k->laddr_id, &remote, w->now_us);
+	nexthop = hr_route_back(w->ip, k->laddr_id, &remote, w->now_us);
 	if (nexthop == 0)
 		return false;
 	ok = hr_tx_reply(w, nexthop, k, o);

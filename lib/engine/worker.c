@@ -70,8 +70,8 @@ int hr_worker_create(
 	w->multi = e->cfg.workers > 1;
 	w->pool = e->pool[index];
 	w->pool_size = hr_memory_mbufs(e);
-	w->now_us = w->out_us = w->rst_at_us = hr_engine_clock(e);
-	w->rst_credit_us = 1000000;
+	w->now_us = w->out_us = hr_engine_clock(e);
+	w->rst_second = HR_NEVER;
 	w->syn_next_us = HR_NEVER;
 	hr_engine_key(e, "rng", index, key);
 	hr_rng_seed(&w->rng, key[0]);

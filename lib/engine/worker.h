@@ -26,8 +26,9 @@
 #define HR_RX_BURST     64
 #define HR_TX_STAGE     512 /* frames waiting for a port */
 #define HR_TX_SPARE     128 /* mbufs at hand for sending, so that what the core emits can be sent */
-#define HR_TX_RESERVE   32  /* of them: for segments without payload */
-#define HR_TX_STALL_US  100 /* when to try again what pool or port refused */
+#define HR_RST_BUCKETS  256
+#define HR_TX_RESERVE   32          /* of them: for segments without payload */
+#define HR_TX_STALL_US  100         /* when to try again what pool or port refused */
 #define HR_TX_TURN_MAX  (64u << 10) /* bytes per connection and turn */
 #define HR_TIMER_BUDGET 1024        /* timer nodes, half-open and TIME-WAIT entries per turn */
 #define HR_SWEEP_STEP   4096        /* connections looked at per turn after a next hop failed */
@@ -127,8 +128,9 @@ struct hr_worker {
 	uint32_t n_time_wait; /* live */
 	struct hr_fifo tw[2]; /* IPv4, IPv6: live and replaced ones */
 
-	uint64_t rst_credit_us; /* token bucket for answers to strangers */
-	uint64_t rst_at_us;
+	uint64_t
+		rst_second; /* which one the numbers are of: answers to strangers, by destination */
+	uint32_t rst_sent[HR_RST_BUCKETS], rst_most;
 	uint32_t sweep, sweep_left; /* directory walk after a next hop failed */
 	uint32_t timer_free;
 	uint32_t app_timers;

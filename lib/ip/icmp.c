@@ -55,7 +55,7 @@ static void send_message(struct hr_ip_layer *ip, uint32_t laddr_id, const struct
 	struct rte_mbuf *m, uint8_t tos, uint64_t now_us)
 {
 	const struct hr_ip *local = hr_laddr(ip, laddr_id);
-	uint16_t nh = hr_route(ip, laddr_id, remote, now_us);
+	uint16_t nh = hr_route_back(ip, laddr_id, remote, now_us);
 	unsigned hdr_len = ip_hdr_len(local->family);
 	uint32_t len = m->pkt_len;
 	uint8_t *p;

@@ -81,7 +81,11 @@ bool hr_ip_unicast(const struct hr_ip_layer *ip, const struct hr_ip *remote);
  * with the first packet. */
 uint16_t hr_route(
 	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us);
-/* As hr_route() for a peer we answer: learned from a received packet's addresses. Same rules. */
+/* The same for the answer to a segment without a connection, whose source may be made up: of
+ * neighbours that were never heard of, so many a second are asked for and no more; 0 for the
+ * others. Who is on the link and wants an answer has asked for our address first, and is known. */
+uint16_t hr_route_back(
+	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us);
 void hr_nexthop_put(struct hr_ip_layer *ip, uint16_t nh);
 struct hr_nexthop *hr_nexthop(struct hr_ip_layer *ip, uint16_t nh);
 /* Send an IP packet (data start = IP header) to nh: prepends Ethernet and emits, or queues it while

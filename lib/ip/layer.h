@@ -19,8 +19,10 @@
 
 #include "ip/ip.h"
 
-#define HR_NH_MAX       4096 /* next hops per worker */
-#define HR_NH_BUCKETS   8192
+#define HR_NH_MAX     4096 /* next hops per worker */
+#define HR_NH_BUCKETS 8192
+#define HR_NH_BACK_PER_S                                                                           \
+	256 /* new next hops that strangers may cost us: 6 s of them are far from HR_NH_MAX */
 #define HR_NH_PENDING   4 /* packets per next hop that wait for its address */
 #define HR_ANNOUNCE_MAX 64
 
@@ -123,9 +125,10 @@ struct hr_ip_layer {
 	uint16_t nh_free;            /* first of the free ones */
 	uint16_t lru_head, lru_tail; /* unused entries, oldest first */
 	uint64_t hash_key[2];
+	uint16_t nh_last;           /* the next hop that was routed to last, 0 = none */
 	struct hr_pmtu_entry *pmtu; /* NULL = nothing learned yet */
 
-	struct hr_rate echo_rate, error_rate;
+	struct hr_rate echo_rate, error_rate, back_rate;
 
 	uint32_t announce_id[HR_MAX_PORTS * HR_ANNOUNCE_MAX];
 	unsigned announce_n, announce_next;

@@ -148,8 +148,19 @@ static const struct hr_gateway_config *gateway_of(
 	return NULL;
 }
 
-uint16_t hr_route(
-	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us)
+/* Most packets go where the one before went: to the gateway. */
+static struct hr_nh_entry *find_next_hop(
+	struct hr_ip_layer *ip, unsigned port, const struct hr_ip *hop)
+{
+	struct hr_nh_entry *e = &ip->nh[ip->nh_last];
+
+	if (e->nh.state != NH_FREE && e->nh.port == port && hr_ip_same(&e->nh.addr, hop))
+		return e;
+	return hr_nh_find(ip, port, hop);
+}
+
+static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote,
+	uint64_t now_us, struct hr_rate *limit)
 {
 	unsigned port = hr_laddr_port(ip, laddr_id);
 	struct hr_ip hop = hr_ip_from(remote->family, remote->b);
@@ -167,13 +178,30 @@ uint16_t hr_route(
 			return 0;
 		hop = g->via;
 	}
-	e = hr_nh_find(ip, port, &hop);
+	e = find_next_hop(ip, port, &hop);
+	if (e == NULL && limit != NULL && !hr_rate_take(limit, now_us)) {
+		hr_count(ip->cfg.m, HR_C_arp_limited);
+		return 0;
+	}
 	if (e == NULL)
 		e = hr_nh_create(ip, port, &hop, laddr_id);
 	if (e == NULL)
 		return 0;
 	hr_nh_hold(ip, e);
-	return hr_nh_number(ip, e);
+	ip->nh_last = hr_nh_number(ip, e);
+	return ip->nh_last;
+}
+
+uint16_t hr_route(
+	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us)
+{
+	return route(ip, laddr_id, remote, now_us, NULL);
+}
+
+uint16_t hr_route_back(
+	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us)
+{
+	return route(ip, laddr_id, remote, now_us, &ip->back_rate);
 }
 
 /* The next address of a subnet in turn: each range from first to last, then the next range. */

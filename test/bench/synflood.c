@@ -37,7 +37,7 @@ static struct options {
 	uint64_t rate, new_per_s;
 	uint32_t half_open;
 	bool onlink, check, cycles;
-} opt = {.seconds = 4,
+} opt = {.seconds = 3,
 	.rounds = 3,
 	.rate = 1000000,
 	.new_per_s = 1000,
@@ -461,7 +461,7 @@ static void usage(void)
 		"synflood [--seconds N] [--rounds N] [--rate SYNS] [--new PER_SECOND] [--half-open "
 		"N] "
 		"[--onlink] [--no-check] [--cycles]\n"
-		"  --seconds N     of each phase (default 4), after one second of its own\n"
+		"  --seconds N     of each phase (default 3), after one second of its own\n"
 		"  --rounds N      of baseline and flood, 1..9 (default 3)\n"
 		"  --rate SYNS     a second (default 1M)\n"
 		"  --new N         new connections a second beside the load (default 1000)\n"

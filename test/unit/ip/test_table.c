@@ -124,6 +124,35 @@ static void a_host_that_answered_outlives_made_up_ones(void **state)
 	assert_int_equal(entries(r), TABLE_MAX);
 }
 
+static uint16_t route_back(struct rig *r, unsigned i, uint64_t now)
+{
+	struct hr_ip to = peer(i);
+
+	return hr_route_back(r->ip, 1, &to, now);
+}
+
+/* Answers to strangers make 256 new neighbours at once and 256 a second, no more; whoever is known,
+ * or asked for our address, is answered all the same, and so is what we begin ourselves. */
+static void strangers_cost_so_many_new_neighbours_a_second(void **state)
+{
+	struct rig *r = *state;
+	unsigned made = 0;
+
+	hear_from(r, 1, SECOND);
+	for (unsigned i = 1000; i < 3000; i++)
+		made += route_back(r, i, SECOND) != 0;
+	assert_int_equal(made, 256);
+	assert_int_equal(r->m.c[HR_C_arp_limited], 2000 - 256);
+	assert_int_not_equal(route_back(r, 1, SECOND), 0);
+	assert_int_not_equal(route_back(r, 1001, SECOND), 0);
+	hear_from(r, 2, SECOND);
+	assert_int_not_equal(route_back(r, 2, SECOND), 0);
+	assert_int_not_equal(route(r, 4, SECOND), 0);
+	for (unsigned i = 1000; i < 3000; i++)
+		made += route_back(r, i, SECOND + SECOND / 2) != 0;
+	assert_int_equal(made, 256 + 256 + 128);
+}
+
 static void unused_entries_go_after_ten_minutes(void **state)
 {
 	struct rig *r = *state;
@@ -233,6 +262,7 @@ int main(void)
 		T(a_full_table_refuses_and_referenced_entries_stay),
 		T(the_entry_unused_for_longest_makes_room),
 		T(a_host_that_answered_outlives_made_up_ones),
+		T(strangers_cost_so_many_new_neighbours_a_second),
 		T(unused_entries_go_after_ten_minutes),
 		T(strangers_cannot_push_out_what_is_in_use),
 		T(hundreds_of_timers_fire_exactly),
