@@ -39,25 +39,50 @@ static void give_back(struct world *w, uint32_t side)
 	w->n_held[side] = 0;
 }
 
+/* All but a few: with one packet a SYN can come in, and its answer finds none. */
+static void steal(struct world *w, enum sim_side side, struct rte_mempool *mp)
+{
+	uint32_t spare = choose(w->ch, 3);
+	struct rte_mbuf *m;
+
+	while ((m = rte_pktmbuf_alloc(mp)) != NULL)
+		w->held[side][w->n_held[side]++] = m;
+	while (spare-- > 0 && w->n_held[side] > 0)
+		rte_pktmbuf_free(w->held[side][--w->n_held[side]]);
+}
+
+/* What was freed meanwhile is taken, too. */
+static void steal_more(struct world *w, uint32_t arg)
+{
+	enum sim_side side = (enum sim_side)(arg & 1);
+	uint32_t worker = arg >> 1;
+
+	if (w->held[side] == NULL || w->healed)
+		return;
+	steal(w, side, hr_worker_pool(hr_engine_worker(w->engine[side], worker)));
+	sim_event_add(w, (struct sim_event){.at_us = w->now_us + 1 + choose(w->ch, 20000),
+				 .world = steal_more,
+				 .arg = arg});
+}
+
 static void empty_pool(struct world *w, uint32_t arg)
 {
 	enum sim_side side;
 	struct hr_worker *hw = some_worker(w, &side);
 	struct rte_mempool *mp = hr_worker_pool(hw);
-	struct rte_mbuf *m;
 
 	if (w->held[side] != NULL || w->healed)
 		return;
-	w->held[side] = calloc(mp->size, sizeof(m));
+	w->held[side] = calloc(mp->size, sizeof(struct rte_mbuf *));
 	must(w->held[side] != NULL);
-	while ((m = rte_pktmbuf_alloc(mp)) != NULL)
-		w->held[side][w->n_held[side]++] = m;
+	steal(w, side, mp);
 	/* Neighbours may be given up for want of an ARP packet. */
 	w->starved = w->jumped = true;
 	reach(w->reached, R_POOL_EMPTY);
 	sim_event_add(w, (struct sim_event){.at_us = w->now_us + choose(w->ch, 3000000),
 				 .world = give_back,
 				 .arg = side});
+	steal_more(w, hr_worker_index(hw) << 1 | side);
 }
 
 static void fill_tx(struct world *w, uint32_t arg)
@@ -79,12 +104,6 @@ static void jump(struct world *w, uint32_t arg)
 /* --- off the path --------------------------------------------------------------------------------
  */
 
-struct forgery {
-	uint8_t b[160];
-	uint32_t len;
-	bool v6;
-};
-
 static void put16(uint8_t *p, uint32_t v)
 {
 	p[0] = (uint8_t)(v >> 8);
@@ -98,7 +117,7 @@ static void put32(uint8_t *p, uint32_t v)
 }
 
 /* Ethernet and IP headers from src to dst, l4_len bytes behind them. Returns where they begin. */
-static uint8_t *write_ip(struct world *w, struct forgery *f, uint8_t *at, enum sim_side to,
+static uint8_t *write_ip(struct world *w, uint8_t *at, enum sim_side to,
 	uint8_t proto, uint32_t l4_len)
 {
 	const uint8_t *dst = w->addr[to].b, *src = w->addr[1 - to].b;
@@ -121,8 +140,8 @@ static uint8_t *write_ip(struct world *w, struct forgery *f, uint8_t *at, enum s
 	return at + 20;
 }
 
-static uint8_t *begin_frame(
-	struct world *w, struct forgery *f, enum sim_side to, uint8_t proto, uint32_t l4_len)
+uint8_t *sim_forgery_begin(
+	struct world *w, struct sim_forgery *f, enum sim_side to, uint8_t proto, uint32_t l4_len)
 {
 	memset(f, 0, sizeof(*f));
 	f->b[0] = f->b[6] = 2;
@@ -130,7 +149,12 @@ static uint8_t *begin_frame(
 	f->b[11] = (uint8_t)(2 - to);
 	put16(f->b + 12, w->v6 ? 0x86dd : 0x0800);
 	f->len = 14 + (w->v6 ? 40 : 20) + l4_len;
-	return write_ip(w, f, f->b + 14, to, proto, l4_len);
+	return write_ip(w, f->b + 14, to, proto, l4_len);
+}
+
+static bool behind_fin(const struct tcb *t)
+{
+	return tcb_in(t, BIT(TCPS_CLOSE_WAIT) | BIT(TCPS_CLOSING) | BIT(TCPS_LAST_ACK));
 }
 
 static void forge_segment(
@@ -143,10 +167,16 @@ static void forge_segment(
 	uint32_t behind = t->rcv_nxt - 1 - choose(ch, 100000);
 	uint32_t ts = (t->flags & TF_TS) && choose(ch, 2) ? 12 : 0;
 	uint32_t data = what == 2 ? 20 : 0;
-	struct forgery f;
-	uint8_t *p = begin_frame(w, &f, e->side, 6, 20 + ts + data), flags = TCPF_ACK;
+	struct sim_forgery f;
+	uint8_t *p = sim_forgery_begin(w, &f, e->side, 6, 20 + ts + data), flags = TCPF_ACK;
 
 	seq = choose(ch, 2) ? behind : ahead;
+	/* RFC 9293 3.10.7.4: what lies behind the peer's FIN is ignored. */
+	if (data != 0 && behind_fin(t) && choose(ch, 2)) {
+		flags |= choose(ch, 2) ? TCPF_FIN : 0;
+		seq = t->rcv_nxt + (choose(ch, 2) ? 10 : 0);
+		what = 5;
+	}
 	switch (what) {
 	case 0:
 		flags = (uint8_t)(TCPF_RST | (choose(ch, 2) ? TCPF_ACK : 0));
@@ -165,6 +195,9 @@ static void forge_segment(
 		}
 		reach(w->reached, R_FORGED_DATA);
 		break;
+	case 5:
+		reach(w->reached, R_FORGED_TAIL);
+		break;
 	default:
 		ack = choose(ch, 2) ? t->snd_nxt + 1 + choose(ch, 1u << 30)
 				    : t->snd_una - t->snd_max_wnd - 1 - choose(ch, 1u << 29);
@@ -181,7 +214,7 @@ static void forge_segment(
 	put16(p + 14, 1000);
 	if (ts != 0) {
 		put32(p + 20, 0x0101080a);
-		put32(p + 24, t->ts_recent + choose(ch, 100));
+		put32(p + 24, t->ts_recent + (what == 5 ? 0 : choose(ch, 100)));
 		put32(p + 28, 0);
 	}
 	memset(p + 20 + ts, 0xee, data);
@@ -196,14 +229,14 @@ static void forge_icmp(struct world *w, const struct sim_end *e, const struct tc
 	struct choice *ch = w->ch;
 	uint32_t hdr = w->v6 ? 40 : 20;
 	bool too_big = choose(ch, 2) != 0;
-	struct forgery f;
-	uint8_t *p = begin_frame(w, &f, e->side, w->v6 ? 58 : 1, 8 + hdr + 20), *q;
+	struct sim_forgery f;
+	uint8_t *p = sim_forgery_begin(w, &f, e->side, w->v6 ? 58 : 1, 8 + hdr + 20), *q;
 
 	reach(w->reached, R_FORGED_ICMP);
 	p[0] = too_big && w->v6 ? 2 : w->v6 ? 1 : 3;
 	p[1] = too_big ? (w->v6 ? 0 : 4) : (w->v6 ? 4 : 3);
 	put16(p + 6, too_big ? 600 : 0);
-	q = write_ip(w, &f, p + 8, 1 - e->side, 6, 20);
+	q = write_ip(w, p + 8, 1 - e->side, 6, 20);
 	put16(q, t->key.lport);
 	put16(q + 2, t->key.rport);
 	put32(q + 4, too_big ? t->snd_nxt + 1 + choose(ch, 1u << 30) : t->snd_una);
@@ -242,14 +275,14 @@ static void forge(struct world *w, uint32_t arg)
 void sim_faults_plan(struct world *w)
 {
 	static void (*const what[])(struct world *, uint32_t) = {
-		forge, fill_tx, jump, empty_pool, fail_alloc};
+		forge, fill_tx, jump, empty_pool, fail_alloc, sim_stray};
 	struct choice *ch = w->ch;
 	uint32_t n = PICK(ch, 0, 0, 1, 3), which, at_us, arg;
 
 	while (n-- > 0) {
 		which = choose(ch, RTE_DIM(what));
 		at_us = choose(ch, 4000000);
-		arg = which == 0 ? choose(ch, 60) : 0;
+		arg = which == 0 || which == 5 ? choose(ch, 60) : 0;
 		sim_event_add(
 			w, (struct sim_event){
 				   .at_us = w->start_us + at_us, .world = what[which], .arg = arg});

@@ -256,6 +256,16 @@ void sim_roll_app(struct sim_end *e);
  * ----------------------------- */
 
 void sim_faults_plan(struct world *w);
+/* A frame to a host, as if from the other one. */
+struct sim_forgery {
+	uint8_t b[160];
+	uint32_t len;
+};
+/* Ethernet and IP headers; returns where the l4_len bytes behind them begin. */
+uint8_t *sim_forgery_begin(struct world *w, struct sim_forgery *f, enum sim_side to, uint8_t proto,
+	uint32_t l4_len);
+/* stray.c: what no connection would send, and arg more of it soon. */
+void sim_stray(struct world *w, uint32_t arg);
 /* Give back what is held. */
 void sim_faults_end(struct world *w);
 

@@ -65,6 +65,8 @@
 	X(FORGED_DATA, "data from off the path")                                                   \
 	X(FORGED_ACK, "ACK from off the path")                                                     \
 	X(FORGED_ICMP, "ICMP error from off the path")                                             \
+	X(FORGED_TAIL, "data or FIN from off the path behind the peer's FIN")                      \
+	X(STRAY, "a frame from a stranger")                                                        \
 	X(SIM_OPEN, "simultaneous open")                                                           \
 	X(SIM_CLOSE, "simultaneous close")                                                         \
 	X(ZERO_WND, "zero window offered")                                                         \
