@@ -310,7 +310,7 @@ static void on_close(struct hr_worker *w, hr_conn c, void *user, enum hr_reason 
 	if (reason == HR_REFUSED)
 		reach(e->w->reached, R_REFUSED);
 	if (reason == HR_TIMEOUT)
-		reach(e->w->reached, R_TIMED_OUT);
+		sim_check_gone(e);
 	sim_log(e->w, "%s port %u closed: reason %u, sent %lu of %lu, received %lu", who(e),
 		e->local_port, reason, (unsigned long)e->sent, (unsigned long)e->total,
 		(unsigned long)e->rcvd);
@@ -456,6 +456,35 @@ static void move_near_wrap(struct sim_end *e)
 	c->tcb.snd_una += delta;
 	c->tcb.snd_nxt += delta;
 	c->tcb.snd_end += delta;
+	/* Its timestamps, too: a few seconds before 2^32. */
+	c->tcb.ts_off = (uint32_t)-choose(e->w->ch, 4000) - (uint32_t)(e->w->now_us / 1000);
+}
+
+/* RFC 9293 3.10.2, 3.10.4: in SYN-RECEIVED sending waits for on_open, CLOSE waits for the handshake. */
+static void poke(struct sim_end *e)
+{
+	int64_t took;
+
+	if (e->opened || e->closed || e->shut || e->given_up)
+		return;
+	sim_check_call(e, E_SEND);
+	took = hr_send(e->worker, e->c, "x", 1);
+	if (took != -ENOTCONN && took != -ESTALE)
+		sim_violation(
+			e->w, "%s: hr_send() before on_open says %ld", who(e), (long)took);
+	if (took == -ENOTCONN && e->plan == PLAN_SHUT && choose(e->w->ch, 2)) {
+		e->total = 0;
+		shut(e);
+	}
+}
+
+void sim_app_crossed(struct world *w, const struct conn *c)
+{
+	for (unsigned i = 0; i < w->n_ends; i++)
+		if (w->ends[i] == c->user && chance(w->ch, PERCENT(40)))
+			sim_event_add(w, (struct sim_event){.at_us = w->now_us + choose(w->ch, 2000),
+						 .end = w->ends[i],
+						 .act = poke});
 }
 
 void sim_app_connect(struct sim_end *e)

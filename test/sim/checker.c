@@ -55,10 +55,13 @@ static void begin(struct world *w, enum sim_side side, struct sim_flow *f, const
 	if (t->state == TCPS_SYN_SENT) {
 		f->out_max = t->iss;
 		f->edge_in = t->iss + 1;
-	} else if (e->sport == t->key.rport && e->dport == t->key.lport &&
-		   seq_gt(e->end, f->in_max)) {
-		f->in_max = e->end; /* it came in the burst that made the connection */
+		f->active = true;
+		return;
 	}
+	f->ce_in = e->ce && e->sport == t->key.rport && e->dport == t->key.lport;
+	if (e->sport == t->key.rport && e->dport == t->key.lport &&
+		seq_gt(e->end, f->in_max))
+		f->in_max = e->end; /* it came in the burst that made the connection */
 }
 
 struct sim_flow *sim_flow_of(
@@ -186,9 +189,20 @@ static void out_timestamp(
 			f->ts_in_max);
 }
 
-/* RFC 3168 6.1.1, 6.1.4, 6.1.5. */
-static void out_ecn(struct sim_port *p, const struct sim_pkt *k, bool retx)
+/* RFC 3168 6.1.1, 6.1.4, 6.1.5; RFC 8257 3.2 says when ECE is set, and both say: never unmarked. */
+static void out_ecn(struct sim_port *p, const struct sim_pkt *k, const struct tcb *t,
+	struct sim_flow *f, bool retx)
 {
+	bool agreed = (t->flags & TF_ECN) && (!f->active || (f->ecn_asked && f->ecn_answered));
+
+	if ((k->flags & TCPF_SYN) && (k->flags & (TCPF_ECE | TCPF_CWR)) == (TCPF_ECE | TCPF_CWR))
+		f->ecn_asked = true;
+	if (k->ecn != 0 && !agreed)
+		BAD(p, k, "ECT, and ECN was not agreed upon");
+	if (!(k->flags & TCPF_SYN) && (k->flags & (TCPF_ECE | TCPF_CWR)) && !agreed)
+		BAD(p, k, "ECE or CWR, and ECN was not agreed upon");
+	if (!(k->flags & TCPF_SYN) && (k->flags & TCPF_ECE) && !f->ce_in)
+		BAD(p, k, "ECE, and no mark ever came");
 	if (k->ecn == 3)
 		BAD(p, k, "a segment sent with CE");
 	if (k->ecn != 0 && (k->flags & TCPF_SYN))
@@ -228,7 +242,7 @@ bool sim_check_out(struct sim_port *p, const struct sim_pkt *k)
 	if (k->flags & TCPF_ACK)
 		out_ack(p, k, &c->tcb, f);
 	out_timestamp(p, k, &c->tcb, f);
-	out_ecn(p, k, retx);
+	out_ecn(p, k, &c->tcb, f, retx);
 	if (k->flags & TCPF_URG)
 		reach(p->w->reached, R_URGENT);
 	if (k->len != 0 && (c->tcb.state == TCPS_CLOSE_WAIT || c->tcb.state == TCPS_LAST_ACK))
@@ -319,12 +333,15 @@ void sim_check_in(struct sim_port *p, const struct sim_frame *fr, bool first)
 
 		if (e->sport != k.sport || e->dport != k.dport || (k.flags & TCPF_SYN) ||
 			seq_gt(k.end, e->end))
-			*e = (struct sim_early){k.sport, k.dport, k.end};
+			*e = (struct sim_early){k.sport, k.dport, k.end,
+				k.ecn == 3 || (e->ce && e->sport == k.sport && e->dport == k.dport)};
+		e->ce |= k.ecn == 3;
 		return;
 	}
 	f = sim_flow_of(w, p->side, worker, c);
 	if (k.flags & TCPF_RST)
 		return;
+	f->ce_in |= k.ecn == 3;
 	if (c->tcb.state == TCPS_SYN_SENT) {
 		if (k.flags & TCPF_SYN) {
 			/* In one burst with the other half of a simultaneous open, in any order. */
@@ -338,6 +355,8 @@ void sim_check_in(struct sim_port *p, const struct sim_frame *fr, bool first)
 			f->ts_in_max = seq_max(newest, k.tsval);
 			f->scale_in = k.wscale;
 			f->heard_syn = true;
+			f->ecn_answered |= (k.flags & (TCPF_ACK | TCPF_ECE | TCPF_CWR)) ==
+					   (TCPF_ACK | TCPF_ECE);
 			return;
 		}
 		if (!f->heard_syn)
@@ -359,4 +378,18 @@ void sim_check_call(const struct sim_end *e, enum sim_did what)
 
 	if (c != NULL && c->tcb.state != TCPS_CLOSED)
 		reach_cell(e->w->reached, c->tcb.state, what);
+}
+
+void sim_check_gone(const struct sim_end *e)
+{
+	struct world *w = e->w;
+	const struct conn *c = hr_conn_get(e->worker, e->c);
+	const struct sim_flow *f;
+
+	reach(w->reached, R_TIMED_OUT);
+	if (c == NULL)
+		return;
+	f = sim_flow_of(w, e->side, hr_worker_index(e->worker), c);
+	if (f->watched)
+		reach_cell(w->reached, f->state, E_TIMEOUT);
 }

@@ -43,6 +43,10 @@ static void watch_cwnd(
 	if (t->snd_nxt == f->snd_nxt + 1 && (t->flags & TF_FIN_SENT))
 		return; /* a FIN alone does not wait for cwnd */
 	pipe = hr_tcb_pipe(ctx, t);
+	if (t->ca_state == CA_OPEN && pipe <= t->cwnd && tcb_flight(t) > t->cwnd)
+		reach(w->reached, R_LIMITED);
+	if (t->ca_state == CA_RECOVERY && tcp_params(ctx, t)->prr && t->cwnd != t->ssthresh)
+		reach(w->reached, R_PRR);
 	/* The window of the last turn grows by no more than what was acknowledged since. */
 	most = RTE_MAX(f->cwnd + acked, t->cwnd) + PIPE_ALLOWANCE_SEGMENTS * t->snd_mss;
 	if (w->broken != NULL && strcmp(w->broken, "cwnd") == 0)
@@ -66,12 +70,15 @@ static void watch(struct world *w, enum sim_side side, unsigned worker, struct h
 		if (seq_lt(t->snd_una, f->snd_una) || seq_lt(t->snd_nxt, f->snd_nxt))
 			sim_violation(w, "SND.UNA or SND.NXT went back: %u to %u, %u to %u",
 				f->snd_una, t->snd_una, f->snd_nxt, t->snd_nxt);
-		if (f->state == TCPS_SYN_SENT && t->state == TCPS_SYN_RECEIVED)
+		if (f->state == TCPS_SYN_SENT && t->state == TCPS_SYN_RECEIVED) {
 			reach(w->reached, R_SIM_OPEN);
+			sim_app_crossed(w, c);
+		}
 		if (f->state == TCPS_FIN_WAIT_1 && t->state == TCPS_CLOSING)
 			reach(w->reached, R_SIM_CLOSE);
-		if (t->backoff > f->backoff && tcb_flight(t) != 0)
-			reach_cell(w->reached, f->state, E_RTO);
+		if (t->backoff > f->backoff)
+			reach_cell(w->reached, f->state,
+				t->timer == TT_PERSIST ? E_PERSIST : E_RTO);
 		if (t->keep_probes > f->keep_probes)
 			reach_cell(w->reached, f->state, E_KEEPALIVE);
 		watch_cwnd(w, &hw->tcp, t, f);

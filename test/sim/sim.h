@@ -169,6 +169,8 @@ struct sim_flow {
 	uint32_t edge_in;   /* right edge of the window the peer offered */
 	uint32_t ts_in_max; /* newest timestamp received */
 	bool zero_wnd;
+	/* RFC 3168, 8257 on the wire: an active open's request and its answer, a mark that came */
+	bool active, ecn_asked, ecn_answered, ce_in;
 	/* of oracle.c: the last turn's */
 	bool watched;
 	uint8_t state, backoff, keep_probes;
@@ -179,6 +181,7 @@ struct sim_flow {
 struct sim_early {
 	uint16_t sport, dport;
 	uint32_t end;
+	bool ce; /* one of them was marked */
 };
 #define SIM_EARLY 64
 
@@ -191,6 +194,8 @@ struct conn *sim_conn_of(struct world *w, enum sim_side side, const struct sim_p
 /* Its record, begun if need be with what the connection knows. */
 struct sim_flow *sim_flow_of(
 	struct world *w, enum sim_side side, unsigned worker, const struct conn *c);
+/* The connection of this end ends by a timeout (on_close). */
+void sim_check_gone(const struct sim_end *e);
 /* An application does this to the connection it has. */
 void sim_check_call(const struct sim_end *e, enum sim_did what);
 
@@ -239,6 +244,8 @@ struct sim_end {
 
 extern const struct hr_app sim_client_app, sim_server_app;
 void sim_app_connect(struct sim_end *e);
+/* Simultaneous open: the connection is in SYN-RECEIVED. */
+void sim_app_crossed(struct world *w, const struct conn *c);
 /* The oracle at the end of the world. */
 void sim_app_judge(struct sim_end *e);
 /* A byte of what this end will receive was changed behind the checksum's back. */
@@ -277,6 +284,19 @@ void sim_oracle_turn(struct world *w, enum sim_side side, unsigned worker);
 void sim_oracle_end(struct world *w);
 /* Everything that is still out; true when that is nothing. */
 bool sim_oracle_empty(struct world *w, struct hr_census *sum);
+
+/* --- isn.c: where sequence numbers begin
+ * --------------------------------------------------------------------- */
+
+/* How far the ISS of a tuple was moved; rport 0 = not used yet. */
+struct sim_moved {
+	uint16_t rport, lport;
+	uint32_t by;
+};
+#define SIM_MOVED 64
+
+/* The world that calls of hr_isn() belong to from now on; NULL = none. */
+void sim_isn_world(struct world *w);
 
 /* --- pools.c: packet memory is kept from world to world
  * ------------------------------------------------------ */
@@ -329,6 +349,7 @@ struct world {
 	unsigned n_conns, n_ends;
 	struct sim_flow flow[2][SIM_MAX_WORKERS][SIM_FLOWS];
 	struct sim_early early[2][SIM_EARLY];
+	struct sim_moved moved[SIM_MOVED];
 	uint64_t hash;
 	unsigned violations;
 	uint64_t frames, segments, ghosts, no_mbuf;

@@ -27,6 +27,8 @@
 	X(CLOSE, "hr_close()")                                                                     \
 	X(ABORT, "hr_abort()")                                                                     \
 	X(RTO, "retransmission timeout")                                                           \
+	X(PERSIST, "zero-window probe")                                                            \
+	X(TIMEOUT, "the connection is given up: R2, user timeout, keep-alive")                     \
 	X(KEEPALIVE, "keep-alive probe")
 
 /* What the frames and the host show, beyond the engine's counters. */
@@ -75,6 +77,9 @@
 	X(DSACK_OUT, "DSACK sent")                                                                 \
 	X(URGENT, "urgent data sent")                                                              \
 	X(HALF_CLOSE, "data sent after the peer's FIN")                                            \
+	X(LIMITED, "new data for what SACKs and duplicates told of, without a loss (RFC 3042)")    \
+	X(PRR, "new data in a recovery as PRR allows (RFC 9937)")                                  \
+	X(ISS_WRAP, "a passive open whose sequence numbers begin near a wrap")                     \
 	X(ECE_OUT, "ECE sent")                                                                     \
 	X(CWR_OUT, "CWR sent")                                                                     \
 	X(ECT_OUT, "ECT sent")                                                                     \

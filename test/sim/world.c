@@ -379,8 +379,10 @@ uint64_t sim_run(
 	w->broken = broken;
 	w->reached = &t->reached;
 	w->hash = 0xcbf29ce484222325ull;
+	sim_isn_world(w);
 	if (make_world(w))
 		run(w);
+	sim_isn_world(NULL);
 	add_totals(w, t);
 	for (unsigned s = 0; s < 2; s++)
 		if (w->engine[s] != NULL)
