@@ -460,7 +460,8 @@ static void move_near_wrap(struct sim_end *e)
 	c->tcb.ts_off = (uint32_t)-choose(e->w->ch, 4000) - (uint32_t)(e->w->now_us / 1000);
 }
 
-/* RFC 9293 3.10.2, 3.10.4: in SYN-RECEIVED sending waits for on_open, CLOSE waits for the handshake. */
+/* RFC 9293 3.10.2, 3.10.4: in SYN-RECEIVED sending waits for on_open, CLOSE waits for the
+ * handshake. */
 static void poke(struct sim_end *e)
 {
 	int64_t took;
@@ -470,8 +471,7 @@ static void poke(struct sim_end *e)
 	sim_check_call(e, E_SEND);
 	took = hr_send(e->worker, e->c, "x", 1);
 	if (took != -ENOTCONN && took != -ESTALE)
-		sim_violation(
-			e->w, "%s: hr_send() before on_open says %ld", who(e), (long)took);
+		sim_violation(e->w, "%s: hr_send() before on_open says %ld", who(e), (long)took);
 	if (took == -ENOTCONN && e->plan == PLAN_SHUT && choose(e->w->ch, 2)) {
 		e->total = 0;
 		shut(e);
@@ -482,9 +482,10 @@ void sim_app_crossed(struct world *w, const struct conn *c)
 {
 	for (unsigned i = 0; i < w->n_ends; i++)
 		if (w->ends[i] == c->user && chance(w->ch, PERCENT(40)))
-			sim_event_add(w, (struct sim_event){.at_us = w->now_us + choose(w->ch, 2000),
-						 .end = w->ends[i],
-						 .act = poke});
+			sim_event_add(
+				w, (struct sim_event){.at_us = w->now_us + choose(w->ch, 2000),
+					   .end = w->ends[i],
+					   .act = poke});
 }
 
 void sim_app_connect(struct sim_end *e)

@@ -39,10 +39,33 @@ struct conn *sim_conn_of(struct world *w, enum sim_side side, const struct sim_p
 	return NULL;
 }
 
+/* What came for this pair of ports before; NULL: nothing that is remembered. */
+static struct sim_early *early_of(
+	struct world *w, enum sim_side side, uint16_t sport, uint16_t dport)
+{
+	for (unsigned i = 0; i < SIM_EARLY; i++)
+		if (w->early[side][i].sport == sport && w->early[side][i].dport == dport)
+			return &w->early[side][i];
+	return NULL;
+}
+
+static void note_early(struct world *w, enum sim_side side, const struct sim_pkt *k)
+{
+	struct sim_early *e = early_of(w, side, k->sport, k->dport);
+
+	if (e == NULL || (k->flags & TCPF_SYN)) {
+		if (e == NULL)
+			e = &w->early[side][w->n_early[side]++ % SIM_EARLY];
+		*e = (struct sim_early){k->sport, k->dport, k->end, false};
+	}
+	e->end = seq_max(e->end, k->end);
+	e->ce |= k->ecn == 3;
+}
+
 static void begin(struct world *w, enum sim_side side, struct sim_flow *f, const struct conn *c)
 {
 	const struct tcb *t = &c->tcb;
-	const struct sim_early *e = &w->early[side][t->key.rport % SIM_EARLY];
+	const struct sim_early *e = early_of(w, side, t->key.rport, t->key.lport);
 
 	memset(f, 0, sizeof(*f));
 	f->known = true;
@@ -58,9 +81,10 @@ static void begin(struct world *w, enum sim_side side, struct sim_flow *f, const
 		f->active = true;
 		return;
 	}
-	f->ce_in = e->ce && e->sport == t->key.rport && e->dport == t->key.lport;
-	if (e->sport == t->key.rport && e->dport == t->key.lport &&
-		seq_gt(e->end, f->in_max))
+	if (e == NULL)
+		return;
+	f->ce_in = e->ce;
+	if (seq_gt(e->end, f->in_max))
 		f->in_max = e->end; /* it came in the burst that made the connection */
 }
 
@@ -329,13 +353,7 @@ void sim_check_in(struct sim_port *p, const struct sim_frame *fr, bool first)
 	if (first)
 		note_cell(p, &k, c, worker, ref);
 	if (c == NULL) {
-		struct sim_early *e = &w->early[p->side][k.sport % SIM_EARLY];
-
-		if (e->sport != k.sport || e->dport != k.dport || (k.flags & TCPF_SYN) ||
-			seq_gt(k.end, e->end))
-			*e = (struct sim_early){k.sport, k.dport, k.end,
-				k.ecn == 3 || (e->ce && e->sport == k.sport && e->dport == k.dport)};
-		e->ce |= k.ecn == 3;
+		note_early(w, p->side, &k);
 		return;
 	}
 	f = sim_flow_of(w, p->side, worker, c);

@@ -24,7 +24,7 @@ void sim_roll_link(struct world *w, struct sim_impair *im)
 	im->queue_bytes = PICK(ch, 200000, 30000, 5000);
 	im->mark_bytes = PICK(ch, 0, 3000, 20000);
 	im->mark = PICK(ch, 0, 0, 20000);
-	if (chance(ch, PERCENT(10))) {
+	if (chance(ch, w->impatient ? PERCENT(50) : PERCENT(10))) {
 		im->outage_from_us = w->start_us + choose(ch, 10000000);
 		im->outage_us = choose(ch, 8000000);
 	}

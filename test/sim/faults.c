@@ -117,8 +117,8 @@ static void put32(uint8_t *p, uint32_t v)
 }
 
 /* Ethernet and IP headers from src to dst, l4_len bytes behind them. Returns where they begin. */
-static uint8_t *write_ip(struct world *w, uint8_t *at, enum sim_side to,
-	uint8_t proto, uint32_t l4_len)
+static uint8_t *write_ip(
+	struct world *w, uint8_t *at, enum sim_side to, uint8_t proto, uint32_t l4_len)
 {
 	const uint8_t *dst = w->addr[to].b, *src = w->addr[1 - to].b;
 
@@ -247,6 +247,11 @@ static void forge_icmp(struct world *w, const struct sim_end *e, const struct tc
 	sim_link_inject(&w->port[e->side], f.b, f.len, w->now_us);
 }
 
+static const struct conn *conn_of(const struct sim_end *e)
+{
+	return e->connected && !e->closed ? hr_conn_get(e->worker, e->c) : NULL;
+}
+
 static void forge(struct world *w, uint32_t arg)
 {
 	struct sim_end *e;
@@ -259,9 +264,12 @@ static void forge(struct world *w, uint32_t arg)
 	if (w->n_ends == 0)
 		return;
 	e = w->ends[choose(w->ch, w->n_ends)];
-	c = e->connected && !e->closed ? hr_conn_get(e->worker, e->c) : NULL;
-	peer = e->peer != NULL && !e->peer->closed ? hr_conn_get(e->peer->worker, e->peer->c)
-						   : NULL;
+	/* CLOSING does not last: whoever is there comes first. */
+	for (unsigned i = 0; i < w->n_ends; i++)
+		if ((c = conn_of(w->ends[i])) != NULL && c->tcb.state == TCPS_CLOSING)
+			e = w->ends[i];
+	c = conn_of(e);
+	peer = e->peer != NULL ? conn_of(e->peer) : NULL;
 	if (c == NULL || peer == NULL || !tcb_in(&c->tcb, TCPS_SYNCHRONISED) ||
 		peer->tcb.state == TCPS_CLOSED)
 		return;

@@ -77,8 +77,8 @@ static void watch(struct world *w, enum sim_side side, unsigned worker, struct h
 		if (f->state == TCPS_FIN_WAIT_1 && t->state == TCPS_CLOSING)
 			reach(w->reached, R_SIM_CLOSE);
 		if (t->backoff > f->backoff)
-			reach_cell(w->reached, f->state,
-				t->timer == TT_PERSIST ? E_PERSIST : E_RTO);
+			reach_cell(
+				w->reached, f->state, t->timer == TT_PERSIST ? E_PERSIST : E_RTO);
 		if (t->keep_probes > f->keep_probes)
 			reach_cell(w->reached, f->state, E_KEEPALIVE);
 		watch_cwnd(w, &hw->tcp, t, f);

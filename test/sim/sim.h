@@ -269,8 +269,8 @@ struct sim_forgery {
 	uint32_t len;
 };
 /* Ethernet and IP headers; returns where the l4_len bytes behind them begin. */
-uint8_t *sim_forgery_begin(struct world *w, struct sim_forgery *f, enum sim_side to, uint8_t proto,
-	uint32_t l4_len);
+uint8_t *sim_forgery_begin(
+	struct world *w, struct sim_forgery *f, enum sim_side to, uint8_t proto, uint32_t l4_len);
 /* stray.c: what no connection would send, and arg more of it soon. */
 void sim_stray(struct world *w, uint32_t arg);
 /* Give back what is held. */
@@ -349,6 +349,7 @@ struct world {
 	unsigned n_conns, n_ends;
 	struct sim_flow flow[2][SIM_MAX_WORKERS][SIM_FLOWS];
 	struct sim_early early[2][SIM_EARLY];
+	unsigned n_early[2];
 	struct sim_moved moved[SIM_MOVED];
 	uint64_t hash;
 	unsigned violations;

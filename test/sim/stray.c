@@ -49,8 +49,8 @@ static void ethernet(struct world *w, struct sim_forgery *f, enum sim_side to, u
 /* RFC 826, from a third station: about somebody else, or with a hardware type that is none. */
 static void arp(struct world *w, struct sim_forgery *f, enum sim_side to, uint32_t kind)
 {
-	static const uint8_t request[28] = {
-		0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 7, 198, 18, 0, 7, 0, 0, 0, 0, 0, 0, 198, 18, 0, 9};
+	static const uint8_t request[28] = {0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 7, 198, 18, 0, 7,
+		0, 0, 0, 0, 0, 0, 198, 18, 0, 9};
 
 	(void)segment(w, f, to, TCPF_SYN, 0);
 	memset(f->b, 0xff, 6);
