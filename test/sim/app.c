@@ -309,7 +309,7 @@ static void on_close(struct hr_worker *w, hr_conn c, void *user, enum hr_reason 
 	e->reason = (uint8_t)reason;
 	if (reason == HR_REFUSED)
 		reach(e->w->reached, R_REFUSED);
-	if (reason == HR_TIMEOUT)
+	if (reason == HR_TIMEOUT || reason == HR_KEEPALIVE)
 		sim_check_gone(e);
 	sim_log(e->w, "%s port %u closed: reason %u, sent %lu of %lu, received %lu", who(e),
 		e->local_port, reason, (unsigned long)e->sent, (unsigned long)e->total,
