@@ -153,7 +153,8 @@ struct hr_tcp_params {
 	bool undo;            /**< take back cuts that timestamps (RFC 3522, 4015) or DSACKs (RFC
 				 3708) prove needless */
 	bool hystart;         /**< leave slow start on rising delay (RFC 9406) */
-	bool cwnd_validation; /**< an unused window neither grows nor lasts (RFC 7661) */
+	bool cwnd_validation; /**< a window outlives idle times for minutes (RFC 7661); else it is
+				 the initial one after an RTO (RFC 5681 4.1) */
 	bool pacing;          /**< spread segments over the RTT; off by default */
 	bool pmtud;           /**< DF set, ICMP errors move the path MTU (RFC 1191, 8201) */
 	bool plpmtud;         /**< find black holes by probing (RFC 4821, 8899) */

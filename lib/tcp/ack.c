@@ -126,6 +126,10 @@ uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s,
 		if (t->timer != TT_REO || tcb_flight(t) == 0)
 			hr_timer_rearm(c, t, now_us);
 	}
+	/* Idle time counts from the last transmission; the range that knew it is gone. */
+	if (a.acked != 0 && tcb_flight(t) == 0)
+		t->sent_ms = tcp_ms(now_us) -
+			     (a.wait_us == 0 ? 0 : ((uint32_t)now_us - a.last_xmit_us) / 1000);
 	if (a.undone && a.acked == 0 && t->timer != TT_REO)
 		hr_timer_rearm(c, t, now_us);
 	if (t->timer == TT_PERSIST && t->snd_wnd != 0 && window_changed) {

@@ -182,6 +182,8 @@ static void check_state(const struct tcp_ctx *c, const struct tcb *t)
 		must(t->timer == TT_RTO || t->timer == TT_TLP || t->timer == TT_REO);
 	if (t->ca_state != CA_OPEN)
 		must(t->ext != 0);
+	if (t->flags & TF_PACED)
+		must(t->ext != 0 && tcb_ext(c, t)->pace_on);
 	if (t->ext != 0 && tcb_ext(c, t)->drs_live)
 		must(tcb_ext(c, t)->drs_bytes != 0);
 }

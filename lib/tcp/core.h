@@ -284,6 +284,21 @@ static inline void hr_cwnd_note_use(struct tcb *t, uint32_t used)
 	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~TF_CWND_FULL;
 }
 
+/* cwv.c: only while ext->cc_live, and when asked for */
+/* New data was acknowledged outside recovery. */
+void hr_cwv_on_ack(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, const struct tcp_ack *a);
+/* Nothing was sent for longer than an RTO, now something is: lowers what was kept too long. */
+void hr_cwv_resume(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint64_t now_us);
+/* What to call the window when congestion met `flight` bytes; then the measuring begins anew. */
+uint32_t hr_cwv_congestion(const struct tcb *t, struct tcb_ext *x, uint32_t flight);
+/* The recovery is over. */
+void hr_cwv_recovered(struct tcb *t, struct tcb_ext *x);
+static inline bool hr_cwv_live(
+	const struct tcp_ctx *c, const struct tcb *t, const struct tcb_ext *x)
+{
+	return x != NULL && x->cc_live && tcp_params(c, t)->cwnd_validation;
+}
+
 /* pacing.c */
 /* What one call of output may return, max_len at most; may begin to pace. */
 uint32_t hr_pacing_limit(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us);

@@ -62,13 +62,14 @@ static void slow_start(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a
 void hr_cwnd_on_ack(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
 {
 	const struct tcp_cc_ops *cc = tcp_cc(c, t);
-	struct tcb_ext *x;
+	struct tcb_ext *x = tcb_ext(c, t);
 
+	if (hr_cwv_live(c, t, x))
+		hr_cwv_on_ack(c, t, x, a);
 	if (a->ece)
 		return; /* RFC 3168 6.1.2 */
 	/* RFC 7661: a window that was not used tells nothing about the path. */
 	if (!(t->flags & TF_CWND_FULL)) {
-		x = tcb_ext(c, t);
 		if (x != NULL && cc->unused != NULL)
 			cc->unused(x, a->now_us);
 		return;
@@ -122,6 +123,8 @@ void hr_cwnd_cut(struct tcp_ctx *c, struct tcb *t, uint32_t flight)
 	 * is a milder one (RFC 8257 3.5). */
 	if (hr_cwnd_cut_lately(x, t) && cc->ecn_ssthresh == NULL)
 		return;
+	if (hr_cwv_live(c, t, x))
+		window = hr_cwv_congestion(t, x, window);
 	cut(c, t, x, x != NULL ? cc->ssthresh(c, t, x, window) : window / 2);
 }
 
@@ -135,6 +138,10 @@ void hr_cwnd_cut_ecn(struct tcp_ctx *c, struct tcb *t, uint32_t flight)
 	if (t->ext == 0 && (t->flags & TF_CWR))
 		return;
 	x = cc_state(c, t);
+	if (hr_cwv_live(c, t, x)) {
+		window = hr_cwv_congestion(t, x, window);
+		x->cv_lossy = false;
+	}
 	if (x != NULL && cc->ecn_ssthresh != NULL)
 		to = cc->ecn_ssthresh(t, x, window);
 	else if (x != NULL)
@@ -147,8 +154,11 @@ void hr_cwnd_recovered(struct tcp_ctx *c, struct tcb *t)
 {
 	struct tcb_ext *x = tcb_ext(c, t);
 
-	if (x != NULL)
-		x->cc_acked = 0;
+	if (x == NULL)
+		return;
+	x->cc_acked = 0;
+	if (x->cv_lossy)
+		hr_cwv_recovered(t, x);
 }
 
 void hr_cwnd_on_rto(struct tcp_ctx *c, struct tcb *t, bool first)
@@ -169,7 +179,10 @@ void hr_cwnd_undo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	const struct tcp_cc_ops *cc = tcp_cc(c, t);
 	struct tcb_ext *x = tcb_ext(c, t);
 
-	if (x != NULL && cc->undo != NULL)
+	if (x == NULL)
+		return;
+	x->cv_lossy = false;
+	if (cc->undo != NULL)
 		cc->undo(x, now_us);
 }
 
@@ -179,12 +192,14 @@ static void forget(const struct tcp_cc_ops *cc, struct tcb_ext *x)
 	if (cc->on_rto != NULL)
 		cc->on_rto(x);
 	x->hystart.on = x->hystart.css = false;
-	x->cut = x->pace_on = false;
+	x->cut = x->pace_on = x->cv_on = x->cv_kept = x->cv_lossy = false;
+	x->cv_pipe = 0;
 	x->cc_acked = 0;
 	x->cc_live = false;
 }
 
-/* RFC 5681 4.1: after an idle RTO the path must be learned again, from the initial window. */
+/* After an idle RTO the path must be learned again, from the initial window (RFC 5681 4.1), unless
+ * what was known of it is kept for a while (RFC 7661). */
 void hr_cwnd_restart(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
 	const struct tcp_cc_ops *cc = tcp_cc(c, t);
@@ -195,8 +210,13 @@ void hr_cwnd_restart(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	x = tcb_ext(c, t);
 	if (x != NULL && cc->unused != NULL)
 		cc->unused(x, now_us);
-	if (tcp_ms(now_us) - t->last_rcv_ms <= t->rto_us / 1000)
+	if (tcp_ms(now_us) - t->sent_ms <= t->rto_us / 1000)
 		return;
+	if (hr_cwv_live(c, t, x) && t->cwnd > hr_cwnd_initial(c, t)) {
+		hr_cwv_resume(c, t, x, now_us);
+		if (t->cwnd > hr_cwnd_initial(c, t))
+			return;
+	}
 	t->cwnd = hr_min(t->cwnd, hr_cwnd_initial(c, t));
 	if (x != NULL)
 		forget(cc, x);

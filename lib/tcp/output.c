@@ -219,6 +219,8 @@ static bool out_lost(
 		return false;
 	if (!inside_window(t, r))
 		return false;
+	if (unlikely(hr_paced(c, t)))
+		max_len = hr_pacing_limit(c, t, max_len, now_us);
 	room = hr_min(room, max_len);
 	/* Whole segments, but for what ends short of one; after a timeout one is one, however
 	 * short. */
@@ -360,6 +362,8 @@ static bool out_new(
 	if (t->snd_nxt == t->snd_end && !(t->flags & TF_FIN_QUEUED))
 		return false;
 	hr_cwnd_restart(c, t, now_us);
+	if (unlikely(hr_paced(c, t)))
+		max_len = hr_pacing_limit(c, t, max_len, now_us);
 	if (t->snd_nxt != t->snd_end)
 		len = new_bytes(c, t, max_len);
 	if (len != 0 && hr_pacing_waits(c, t, now_us))
@@ -513,11 +517,9 @@ bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t 
 	if (t->flags & TF_SEND_RST)
 		return out_rst(c, t, now_us, o, events);
 	max_len = hr_max(max_len, (uint32_t)t->snd_mss);
-	if (likely(!hr_paced(c, t)))
-		return ladder(c, t, max_len, now_us, o);
-	if (!ladder(c, t, hr_pacing_limit(c, t, max_len, now_us), now_us, o))
+	if (!ladder(c, t, max_len, now_us, o))
 		return false;
-	if (o->payload_len != 0)
+	if (o->payload_len != 0 && unlikely(hr_paced(c, t)))
 		hr_pacing_sent(c, t, o->payload_len, now_us);
 	return true;
 }

@@ -167,7 +167,10 @@ struct tcb {
 	uint8_t keep_probes;    /* unanswered keep-alive probes */
 	uint8_t reason : 4;     /* enum hr_reason, valid when CLOSED */
 	uint8_t soft_error : 4; /* enum hr_soft_error, the last one */
-	struct tx_range range;  /* the embedded one */
+	union {
+		struct tx_range range; /* the embedded one */
+		uint32_t sent_ms;      /* while nothing is in flight: when something left last */
+	};
 };
 _Static_assert(sizeof(struct tcb) == 208, "leaves 48 bytes of 256 to the engine");
 
@@ -293,10 +296,17 @@ struct tcb_ext {
 	bool cut : 1;        /* cut_end is valid */
 	bool pace_on : 1;    /* pace_at_us is valid */
 	bool cv_on : 1;      /* a round is being measured (cwv.c) */
+	bool cv_lossy : 1;   /* loss met a window that was not validated */
 	bool cv_kept : 1;    /* the window outlived an idle time: this round is paced */
 	uint8_t pace_left;   /* segments that may leave all the same */
 	uint32_t pace_at_us; /* no more data before; low 32 bits of the clock */
-	uint32_t cut_end;    /* SND.NXT at the last cut of a connection with ECN */
+	/* congestion window validation (RFC 7661) */
+	uint32_t cv_pipe;     /* pipeACK, 0 = undefined */
+	uint32_t cv_acked;    /* in this round */
+	uint32_t cv_end;      /* the round lasts until this is acknowledged */
+	uint32_t cv_at_ms;    /* when the sampling period of cv_pipe began */
+	uint32_t cv_valid_ms; /* when the window was last validated, or lowered for want of that */
+	uint32_t cut_end;     /* SND.NXT at the last cut of a connection with ECN */
 	uint32_t ce_ack_nxt;
 	uint32_t cc_acked; /* bytes acknowledged, not yet turned into cwnd */
 	union {            /* slow start ends where a recovery begins */

@@ -196,7 +196,6 @@ static void unused_time_does_not_count(struct talk *v)
 		swallow(v);
 	}
 	cwnd = talk_info(v).cwnd_bytes;
-	v->t->last_rcv_ms = (uint32_t)(v->now / 1000);
 	for (unsigned i = 0; i < 50; i++) {
 		app_sends(v, 1000);
 		swallow(v);
@@ -212,12 +211,13 @@ static void unused_time_does_not_count(struct talk *v)
 	expect(v, talk_info(v).cwnd_bytes < cwnd + 3500);
 }
 
-/* CC-8, IW-2: after ten idle seconds ten segments; what was known is forgotten and its memory given
- * back, and ten seconds are not ten seconds of the curve. */
+/* CC-8, IW-2: without validation, after ten idle seconds ten segments; what was known is forgotten
+ * and its memory given back, and ten seconds are not ten seconds of the curve. */
 static void idle_time_restarts(struct talk *v)
 {
 	uint32_t una;
 
+	v->params.cwnd_validation = false;
 	bulk(v, HR_CC_CUBIC);
 	grow_to(v, 40000);
 	a_loss(v);
@@ -240,6 +240,164 @@ static void idle_time_restarts(struct talk *v)
 	hears(v, .flags = ACK, .seq = 1, .ack = una + 1000);
 	swallow(v);
 	expect(v, v->exts.live == 0 && talk_info(v).cwnd_bytes == 11000);
+}
+
+/* What ACKs of everything in flight, and then nothing, leave. */
+static void drain(struct talk *v)
+{
+	while (talk_info(v).inflight_bytes != 0 || talk_info(v).unsent_bytes != 0) {
+		after(v, MS(100));
+		hears(v, .flags = ACK, .seq = 1,
+			.ack = (uint32_t)talk_info(v).bytes_acked + 1 +
+			       talk_info(v).inflight_bytes);
+		swallow(v);
+	}
+}
+
+/* CV-4: answers to keep-alive probes are no data: idle is who sent none. */
+static void keepalives_do_not_keep_the_window(struct talk *v)
+{
+	uint32_t una;
+
+	v->params.cwnd_validation = false;
+	v->params.keepalive_ms = 1000;
+	v->params.keepalive_interval_ms = 1000;
+	bulk(v, HR_CC_CUBIC);
+	grow_to(v, 40000);
+	drain(v);
+	una = (uint32_t)talk_info(v).bytes_acked + 1;
+	for (unsigned i = 0; i < 5; i++) {
+		after(v, SEC(1));
+		swallow(v);
+		hears(v, .flags = ACK, .seq = 1, .ack = una);
+	}
+	app_sends(v, 100000);
+	swallow(v);
+	expect(v, talk_info(v).inflight_bytes == 10000 && talk_info(v).cwnd_bytes == 10000);
+}
+
+/* CV-2, CV-5: after ten idle seconds the window is as it was, and a window of data takes a round
+ * trip to leave instead of an instant. */
+static void an_idle_window_is_kept_and_paced(struct talk *v)
+{
+	uint32_t cwnd;
+
+	v->params.hystart = true; /* which has state from 16 segments on */
+	bulk(v, HR_CC_CUBIC);
+	grow_to(v, 30000);
+	drain(v);
+	cwnd = talk_info(v).cwnd_bytes;
+	expect(v, cwnd >= 30000);
+	quiet_for(v, SEC(10));
+	app_sends(v, 100000);
+	swallow(v);
+	expect(v, talk_info(v).cwnd_bytes == cwnd && talk_info(v).inflight_bytes == 2000);
+	after(v, MS(20));
+	swallow(v);
+	after(v, MS(25));
+	swallow(v);
+	/* ssthresh is unknown: twice the window per round trip; 45 of 100 ms are 0.9 of it. */
+	expect(v,
+		talk_info(v).inflight_bytes > cwnd * 8 / 10 && talk_info(v).inflight_bytes < cwnd);
+	counted(v, cwnd_lowered, 0);
+}
+
+/* CV-2: after five minutes half of it, after ten a quarter, never less than the initial window. */
+static void an_idle_window_is_halved_after_five_minutes(struct talk *v)
+{
+	uint32_t cwnd;
+
+	bulk(v, HR_CC_CUBIC);
+	grow_to(v, 40000);
+	a_loss(v);
+	drain(v);
+	cwnd = talk_info(v).cwnd_bytes;
+	expect(v, cwnd > 25000 && cwnd < 40000);
+	after(v, SEC(299));
+	app_sends(v, 1000);
+	swallow(v);
+	expect(v, talk_info(v).cwnd_bytes == cwnd);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = (uint32_t)talk_info(v).bytes_acked + 1001);
+	/* One segment proves nothing: the five minutes go on. */
+	after(v, SEC(2));
+	app_sends(v, 1000);
+	swallow(v);
+	expect(v, talk_info(v).cwnd_bytes == cwnd / 2);
+	expect(v, talk_info(v).ssthresh_bytes >= cwnd * 3 / 4);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = (uint32_t)talk_info(v).bytes_acked + 1001);
+	counted(v, cwnd_lowered, 1);
+	after(v, SEC(1200));
+	app_sends(v, 1000);
+	swallow(v);
+	expect(v, talk_info(v).cwnd_bytes == 10000);
+}
+
+/* CV-3: four segments of a window of forty are in flight when one is lost: what was proven last,
+ * four a round trip, counts, not the window. */
+static void loss_in_an_unproven_window(struct talk *v)
+{
+	uint32_t una;
+
+	v->params.undo = true; /* it counts what is sent again */
+	v->params.hystart = true;
+	bulk(v, HR_CC_NEWRENO);
+	grow_to(v, 40000);
+	drain(v);
+	for (unsigned i = 0; i < 20; i++) {
+		una = (uint32_t)talk_info(v).bytes_acked + 1;
+		app_sends(v, 8000);
+		swallow(v);
+		after(v, MS(100));
+		hears(v, .flags = ACK, .seq = 1, .ack = una + talk_info(v).inflight_bytes);
+	}
+	expect(v, talk_info(v).cwnd_bytes >= 40000);
+	una = (uint32_t)talk_info(v).bytes_acked + 1;
+	app_sends(v, 4000);
+	swallow(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = una, .sack = {{una + 1000, una + 4000}});
+	swallow(v);
+	/* max(pipeACK 8000, flight 4000) / 2. */
+	expect(v, talk_info(v).ssthresh_bytes == 4000);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = una + 4000);
+	/* (8000 - 1000 sent again) / 2. */
+	expect(v, talk_info(v).cwnd_bytes == 3500 && talk_info(v).ssthresh_bytes == 3500);
+}
+
+/* CU-6: the loss was none: plateau, estimate and time of the epoch are as before it. */
+static void cubic_undo_restores_the_epoch(struct talk *v)
+{
+	struct tcp_cubic_epoch before;
+	struct tcb_ext *x;
+	uint32_t una, end, cwnd;
+
+	v->params.undo = true;
+	bulk(v, HR_CC_CUBIC);
+	grow_to(v, 40000);
+	a_loss(v);
+	for (unsigned i = 0; i < 5; i++)
+		a_round(v, 1000);
+	x = hr_slab_at(v->ctx.exts, v->t->ext);
+	before = x->cubic.e;
+	expect(v, before.running && before.w_max > 30000);
+	cwnd = talk_info(v).cwnd_bytes;
+	una = (uint32_t)talk_info(v).bytes_acked + 1;
+	end = una + talk_info(v).inflight_bytes;
+	after(v, talk_info(v).srtt_us);
+	hears(v, .flags = ACK, .seq = 1, .ack = una, .sack = {{una + 1000, end}});
+	swallow(v);
+	expect(v, !x->cubic.e.running && talk_info(v).cwnd_bytes < cwnd);
+	/* The original was late; the copy arrives as a duplicate. */
+	after(v, talk_info(v).srtt_us);
+	hears(v, .flags = ACK, .seq = 1, .ack = end, .sack = {{una, una + 1000}});
+	swallow(v);
+	expect(v, x->cubic.e.w_max == before.w_max && x->cubic.e.running &&
+			  x->cubic.e.t_k_us == before.t_k_us && x->cubic.e.w_est == before.w_est &&
+			  x->cubic.e.cwnd_prior == before.cwnd_prior);
+	expect(v, talk_info(v).ssthresh_bytes >= cwnd);
 }
 
 /* BUG-22, CV-1: one segment a round trip does not fill a window of ten. */
@@ -295,6 +453,11 @@ int main(void)
 		TALK(cubic_after_a_timeout),
 		TALK(unused_time_does_not_count),
 		TALK(idle_time_restarts),
+		TALK(keepalives_do_not_keep_the_window),
+		TALK(an_idle_window_is_kept_and_paced),
+		TALK(an_idle_window_is_halved_after_five_minutes),
+		TALK(loss_in_an_unproven_window),
+		TALK(cubic_undo_restores_the_epoch),
 		TALK(an_unused_window_does_not_grow),
 		TALK(acks_of_one_turn_all_count),
 		TALK(the_parameter_chooses),

@@ -62,6 +62,7 @@ static const struct {
 } quiet[] = {
 	{"passed", "no embedding program hands packets in"},
 	{"sack_reneged", "honest peers keep what they SACKed"},
+	{"cwnd_lowered", "nobody is idle for five minutes after much was sent"},
 	{"port_exhausted", "a world has fewer connections than ports"},
 	{NULL, NULL},
 };
