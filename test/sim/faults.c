@@ -60,7 +60,7 @@ static void steal_more(struct world *w, uint32_t arg)
 	if (w->held[side] == NULL || w->healed)
 		return;
 	steal(w, side, hr_worker_pool(hr_engine_worker(w->engine[side], worker)));
-	sim_event_add(w, (struct sim_event){.at_us = w->now_us + 1 + choose(w->ch, 20000),
+	sim_event_add(w, (struct sim_event){.at_us = w->now_us + 20000 - choose(w->ch, 19990),
 				 .world = steal_more,
 				 .arg = arg});
 }
