@@ -187,7 +187,7 @@ void hr_cwnd_undo(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 }
 
 /* What the algorithm knew of the path is old; the ext goes with it when nothing else needs one. */
-static void forget(const struct tcp_cc_ops *cc, struct tcb_ext *x)
+static void forget(const struct tcp_cc_ops *cc, struct tcb *t, struct tcb_ext *x)
 {
 	if (cc->on_rto != NULL)
 		cc->on_rto(x);
@@ -196,6 +196,7 @@ static void forget(const struct tcp_cc_ops *cc, struct tcb_ext *x)
 	x->cv_pipe = 0;
 	x->cc_acked = 0;
 	x->cc_live = false;
+	t->flags &= ~TF_PACED; /* the time it waited for is gone with pace_on */
 }
 
 /* After an idle RTO the path must be learned again, from the initial window (RFC 5681 4.1), unless
@@ -219,5 +220,5 @@ void hr_cwnd_restart(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	}
 	t->cwnd = hr_min(t->cwnd, hr_cwnd_initial(c, t));
 	if (x != NULL)
-		forget(cc, x);
+		forget(cc, t, x);
 }
