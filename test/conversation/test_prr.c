@@ -203,7 +203,93 @@ static void orphan_with_a_shut_window(struct talk *v)
 	counted(v, rto_fired, 4);
 }
 
+/* Ten segments of 988 bytes, the first and the last lost, and both repaired. */
+static void given_two_repairs(struct talk *v)
+{
+	given_established(v, .ts = true);
+	app_sends(v, 9880);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	after(v, MS(100));
+	for (unsigned i = 0; i < 3; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 988);
+	for (unsigned i = 0; i < 5; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 1);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 8893);
+	says(v, .flags = ACK, .seq = 8893, .ack = 1, .len = 988);
+	after(v, MS(100));
+}
+
+static void more_and_duplicates(struct talk *v)
+{
+	app_sends(v, 9880);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	for (unsigned i = 0; i < 3; i++)
+		hears(v, .flags = ACK, .seq = 1, .ack = 9881);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+}
+
+/* NR-1: the full ACK echoes the last segment's own timestamp (6582 4.2): no copy of it is on its
+ * way, so duplicate ACKs at recover tell of a new loss. */
+static void echo_of_the_last_segment(struct talk *v)
+{
+	given_two_repairs(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 9881);
+	more_and_duplicates(v);
+	counted(v, fast_recoveries, 2);
+}
+
+/* NR-1: it echoes an older one: the duplicates may be of our own making. */
+static void echo_of_an_older_segment(struct talk *v)
+{
+	given_two_repairs(v);
+	v->heard_tsval -= 100; /* when the first was repaired */
+	hears(v, .flags = ACK, .seq = 1, .ack = 9881);
+	more_and_duplicates(v);
+	counted(v, fast_recoveries, 1);
+}
+
+/* PRR-3, RACK-7: the reordering timer found the loss: the retransmission goes, new data waits for
+ * ACKs, and then goes by what they deliver. */
+static void begun_by_the_timer(struct talk *v)
+{
+	v->params.prr = true;
+	given_established(v, .sack = true);
+	app_sends(v, 2000);
+	says_burst(v, 1, 2);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 2001}});
+	after(v, MS(10));
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001); /* the path reorders */
+	app_sends(v, 30000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001, .sack = {{3001, 6001}});
+	silent(v);
+	says_after(v, MS(25), .flags = ACK, .seq = 2001, .ack = 1, .len = 1000);
+	silent(v);
+	counted(v, fast_recoveries, 1);
+	/* RecoverFS is 7 (10 less the 3 that were told), ssthresh 5: after one delivered 5/7 of a
+	 * segment is due, and the retransmission was more. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001, .sack = {{3001, 7001}});
+	silent(v);
+	/* The flight is at ssthresh; from now on one for one. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001, .sack = {{3001, 8001}});
+	silent(v);
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001, .sack = {{3001, 9001}});
+	says(v, .flags = ACK, .ack = 1, .seq = 12001, .len = 1000);
+	silent(v);
+}
+
 static const struct talk_test tests[] = {
+	TALK(echo_of_the_last_segment),
+	TALK(echo_of_an_older_segment),
+	TALK(begun_by_the_timer),
 	TALK(down_to_ssthresh),
 	TALK(conservation_below_ssthresh),
 	TALK(without_sack),

@@ -222,7 +222,147 @@ static void probe_repairs(struct talk *v)
 	expect(v, talk_info(v).ssthresh_bytes == 2000);
 }
 
+/* Two segments, the second SACKed, the first found lost by the timer, all acknowledged. */
+static uint32_t a_recovery(struct talk *v, uint32_t seq)
+{
+	uint64_t recoveries = v->m.c[HR_C_fast_recoveries];
+
+	app_sends(v, 2000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{seq + 1000, seq + 2000}});
+	after(v, MS(60)); /* a window of two quarters of the round trip is over */
+	expect(v, says_something(v).retransmit);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = seq + 2000);
+	expect(v, v->m.c[HR_C_fast_recoveries] == recoveries + 1);
+	return seq + 2000;
+}
+
+/* RACK-4: sixteen recoveries without a DSACK, and the window is a quarter again. */
+static void the_wide_window_lasts_sixteen_recoveries(struct talk *v)
+{
+	uint32_t seq;
+
+	given_reordering(v);
+	seq = a_recovery(v, 2001);
+	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{2001, 3001}});
+	counted(v, dsack_in, 1);
+	for (unsigned i = 0; i < 16; i++)
+		seq = a_recovery(v, seq);
+	app_sends(v, 2000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{seq + 1000, seq + 2000}});
+	says_after(v, MS(25), .flags = ACK, .seq = seq, .ack = 1, .len = 1000);
+}
+
+/* RACK-4: after fifteen it is still wide. */
+static void the_wide_window_lasts_so_long(struct talk *v)
+{
+	uint32_t seq;
+
+	given_reordering(v);
+	seq = a_recovery(v, 2001);
+	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{2001, 3001}});
+	for (unsigned i = 0; i < 15; i++)
+		seq = a_recovery(v, seq);
+	app_sends(v, 2000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{seq + 1000, seq + 2000}});
+	says_after(v, MS(50), .flags = ACK, .seq = seq, .ack = 1, .len = 1000);
+}
+
+/* TLP-1: the SYN left twice, so no round trip is known: the probe comes after a second, the timeout
+ * (3 s, RTO-8) after that. TLP-5, RACK-9. */
+static void probe_without_a_round_trip(struct talk *v)
+{
+	given_syn_sent(v);
+	says_after(v, SEC(1), .flags = SYN, .ts = TS_ON);
+	after(v, MS(100));
+	hears(v, .flags = SYN | ACK, .ack = 1, .mss = 1000, .sack_ok = true);
+	says(v, .flags = ACK, .seq = 1, .ack = 1);
+	app_sends(v, 500);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 500);
+	says_after(v, SEC(1), .flags = ACK, .seq = 1, .ack = 1, .len = 500);
+	counted(v, tlp_fired, 1);
+	says_after(v, SEC(3), .flags = ACK, .seq = 1, .ack = 1, .len = 500);
+	counted(v, tlp_fired, 1);
+	counted(v, rto_fired, 2); /* the SYN's was the first */
+}
+
+/* No memory to cut the range that is in flight: the block counts when it is told again. */
+static void no_memory_for_the_scoreboard(struct talk *v)
+{
+	given_established(v, .sack = true);
+	app_sends(v, 6000);
+	says_burst(v, 1, 6);
+	after(v, MS(100));
+	v->ranges.fail_after = 1;
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 4001}});
+	silent(v);
+	counted(v, no_memory, 1);
+	expect(v, talk_info(v).sacked_bytes == 0);
+	v->ranges.fail_after = 2; /* the second cut: what lies before the block is known */
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 4001}});
+	silent(v);
+	counted(v, no_memory, 2);
+	expect(v, talk_info(v).sacked_bytes == 0);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 4001}});
+	expect(v, talk_info(v).sacked_bytes == 3000);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+}
+
+/* No memory for the extension: SACKs cannot be kept, the timeout repairs. */
+static void no_memory_for_recovery(struct talk *v)
+{
+	given_established(v, .sack = true);
+	app_sends(v, 6000);
+	says_burst(v, 1, 6);
+	after(v, MS(100));
+	v->exts.fail_after = 1;
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 4001}});
+	silent(v);
+	counted(v, no_memory, 1);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 4001}});
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 6001);
+	counted(v, retransmits, 1);
+	counted(v, rto_fired, 0);
+}
+
+/* No memory to cut the lost range: it goes at the next chance, and the timer sees to that. */
+static void no_memory_for_the_retransmission(struct talk *v)
+{
+	given_established(v, .sack = true);
+	app_sends(v, 6000);
+	says_burst(v, 1, 6);
+	after(v, MS(100));
+	v->ranges.fail_after = 2; /* the first cut is the block's */
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{3001, 6001}});
+	silent(v);
+	counted(v, no_memory, 1);
+	expect(v, talk_info(v).lost_bytes == 3000);
+	talk_after(AT(v), SEC(1));
+	expect(v, says_something(v).seq == v->iss + 1);
+	while (v->next_said != v->n_said)
+		expect(v, says_something(v).retransmit);
+	hears(v, .flags = ACK, .seq = 1, .ack = 6001);
+	quiet_for(v, SEC(1));
+}
+
 static const struct talk_test tests[] = {
+	TALK(the_wide_window_lasts_sixteen_recoveries),
+	TALK(the_wide_window_lasts_so_long),
+	TALK(probe_without_a_round_trip),
+	TALK(no_memory_for_the_scoreboard),
+	TALK(no_memory_for_recovery),
+	TALK(no_memory_for_the_retransmission),
 	TALK(reordering_is_remembered),
 	TALK(duplicates_widen_the_window),
 	TALK(too_quick_for_the_retransmission),

@@ -243,7 +243,97 @@ static void half_is_not_undone(struct talk *v)
 	expect(v, talk_info(v).ssthresh_bytes == 5000);
 }
 
+/* Ten segments of 988 bytes of which the first and the third are missing; both went again. Returns
+ * the timestamp of the originals, and that of the copies. */
+static uint32_t given_two_holes(struct talk *v, uint32_t *again)
+{
+	struct tcp_out copy;
+	uint32_t echo;
+
+	v->params.undo = true;
+	given_established(v, .ts = true, .sack = true);
+	app_sends(v, 9880);
+	echo = v->said[v->next_said].o.tsval;
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	after(v, MS(100));
+	v->heard_tsval = echo;
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{2965, 9881}, {989, 1977}});
+	expect(v, says_something(v).seq == v->iss + 1);
+	copy = says_something(v);
+	expect(v, copy.seq == v->iss + 1977);
+	*again = copy.tsval;
+	silent(v);
+	after(v, MS(10));
+	v->heard_tsval = echo;
+	return echo;
+}
+
+/* EIFEL-1: of several holes one was only late: that proves nothing of the other. */
+static void eifel_one_of_two_holes(struct talk *v)
+{
+	uint32_t again;
+
+	(void)given_two_holes(v, &again);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1977, .sack = {{2965, 9881}});
+	counted(v, undo_eifel, 0);
+	expect(v, talk_info(v).ssthresh_bytes < 9880);
+	after(v, MS(90));
+	v->heard_tsval = again;
+	hears(v, .flags = ACK, .seq = 1, .ack = 9881);
+	counted(v, undo_eifel, 0);
+	expect(v, talk_info(v).ssthresh_bytes < 9880);
+}
+
+/* EIFEL-1, EIFEL-2: both were. */
+static void eifel_both_holes(struct talk *v)
+{
+	uint32_t again, echo = given_two_holes(v, &again);
+
+	hears(v, .flags = ACK, .seq = 1, .ack = 1977, .sack = {{2965, 9881}});
+	counted(v, undo_eifel, 0);
+	v->heard_tsval = echo;
+	hears(v, .flags = ACK, .seq = 1, .ack = 9881);
+	counted(v, undo_eifel, 1);
+	expect(v, talk_info(v).ssthresh_bytes >= 9880);
+}
+
+/* FRTO-1, RACK-8: the timeout spared what had left lately, so more is in flight than the window of
+ * one segment: the two new segments go all the same (5682 2.1 step 2b), and no third. */
+static void frto_does_not_wait_for_cwnd(struct talk *v)
+{
+	v->params.frto = true;
+	v->params.tlp = false;
+	v->params.nagle = false;
+	given_established(v, .sack = true);
+	app_sends(v, 1000);
+	says_burst(v, 1, 1);
+	after(v, MS(250));
+	app_sends(v, 8000);
+	says_burst(v, 1001, 8);
+	says_after(v, MS(50), .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	expect(v, talk_info(v).lost_bytes == 0);
+	app_sends(v, 20000);
+	silent(v);
+	after(v, MS(10));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1001);
+	says_burst(v, 9001, 2);
+	expect(v, talk_info(v).cwnd_bytes == 2000 && talk_info(v).inflight_bytes == 10000);
+	after(v, MS(40));
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001);
+	counted(v, frto_spurious, 1);
+	/* The window of before, and no more than it holds. */
+	expect(v, talk_info(v).cwnd_bytes <= 10000);
+	while (v->next_said != v->n_said)
+		expect(v, !says_something(v).retransmit);
+	expect(v, talk_info(v).inflight_bytes <= talk_info(v).cwnd_bytes);
+	counted(v, retransmits, 1);
+}
+
 static const struct talk_test tests[] = {
+	TALK(eifel_one_of_two_holes),
+	TALK(eifel_both_holes),
+	TALK(frto_does_not_wait_for_cwnd),
 	TALK(frto_finds_it_spurious),
 	TALK(frto_duplicate_means_loss),
 	TALK(frto_ack_of_all),
