@@ -204,6 +204,37 @@ static void undo_by_a_duplicate(struct talk *v)
 		expect(v, !says_something(v).retransmit);
 }
 
+/* CU-6: CUBIC forgets the plateau that the needless reduction made. */
+static void cubic_forgets_the_plateau(struct talk *v)
+{
+	struct tcb_ext *x;
+
+	v->params.undo = true;
+	v->params.cc = HR_CC_CUBIC;
+	given_established(v, .sack = true);
+	app_sends(v, 20000);
+	says_burst(v, 1, 10);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 4001}});
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	x = hr_slab_at(v->ctx.exts, v->t->ext);
+	expect(v, x->cubic.e.w_max == 10000);
+	expect(v, talk_info(v).ssthresh_bytes == 7000);
+	after(v, MS(10));
+	hears(v, .flags = ACK, .seq = 1, .ack = 10001);
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	after(v, MS(90));
+	hears(v, .flags = ACK, .seq = 1, .ack = 10001, .sack = {{1, 1001}});
+	while (v->next_said != v->n_said)
+		(void)says_something(v);
+	counted(v, undo_dsack, 1);
+	expect(v, x->cubic.e.w_max == 0);
+	expect(v, talk_info(v).ssthresh_bytes >= 10000);
+}
+
 /* Everything came before anything was retransmitted: a timer-driven recovery that was not needed.
  */
 static void nothing_was_retransmitted(struct talk *v)
@@ -343,6 +374,7 @@ static const struct talk_test tests[] = {
 	TALK(eifel_after_a_timeout),
 	TALK(eifel_after_a_fast_retransmit),
 	TALK(undo_by_a_duplicate),
+	TALK(cubic_forgets_the_plateau),
 	TALK(nothing_was_retransmitted),
 	TALK(half_is_not_undone),
 };
