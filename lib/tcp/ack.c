@@ -88,8 +88,10 @@ static void rtt_input(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint6
 
 uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
 {
-	struct tcp_ack a = {
-		.prior_una = t->snd_una, .prior_flight = tcb_flight(t), .now_us = now_us};
+	struct tcp_ack a = {.prior_una = t->snd_una,
+		.prior_flight = tcb_flight(t),
+		.now_us = now_us,
+		.reordered = (t->flags & TF_REORDER) != 0};
 	uint32_t events = 0;
 	bool window_changed, recovering = t->ca_state == CA_RECOVERY;
 

@@ -142,6 +142,7 @@ struct tcp_ack {
 	bool ece;                        /* ECN negotiated, and the peer saw a mark */
 	bool only_retx;                  /* all newly acknowledged data had been retransmitted */
 	bool original;                   /* something arrived that had left only once */
+	bool reordered;                  /* the path was known to reorder before */
 	bool undone;                     /* it showed that the last reduction was needless */
 };
 

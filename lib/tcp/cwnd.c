@@ -46,7 +46,10 @@ void hr_cwnd_init(struct tcp_ctx *c, struct tcb *t)
 static void slow_start(struct tcp_ctx *c, struct tcb *t, const struct tcp_ack *a)
 {
 	bool hystart = tcp_params(c, t)->hystart;
-	uint32_t grow = hr_min(a->acked, (hystart ? 8u : 2u) * t->snd_mss);
+	/* What had been SACKed before does not count again, unless SACKs are all that a path which
+	 * reorders lets us hear in time: the same as Linux. */
+	uint32_t acked = a->reordered ? a->acked : hr_min(a->acked, a->delivered);
+	uint32_t grow = hr_min(acked, (hystart ? 8u : 2u) * t->snd_mss);
 	struct tcb_ext *x;
 
 	if (hystart && tcp_params(c, t)->pacing)
