@@ -111,7 +111,8 @@ enum hr_syn_order {
 enum hr_psh {
 	HR_PSH_END = 0, /**< no others: as the BSDs */
 	HR_PSH_BURST,   /**< the last one of each hr_send(), and of several that leave at once, too:
-			   as Linux */
+			   as Linux. Bursts are cut at a millisecond of the path's rate, two
+			   segments at least; a mark stays with its bytes when they leave again */
 	HR_PSH_COUNT
 };
 

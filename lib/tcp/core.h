@@ -208,6 +208,8 @@ bool hr_window_update_due(const struct tcb *t);
 /* sendq.c */
 /* Most bytes queued or unacknowledged. */
 uint32_t hr_send_limit(const struct tcp_ctx *c, const struct tcb *t);
+/* Most bytes of one burst at the rate of cwnd per round trip (HR_PSH_BURST). */
+uint32_t hr_sendq_burst_max(const struct tcb *t);
 /* Bytes up to which [seq, seq + len) may leave as one burst; true when its last one has PSH. */
 bool hr_sendq_burst(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t *len);
 void hr_sendq_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);

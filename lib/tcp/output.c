@@ -156,6 +156,9 @@ static void retransmit(
 			x->prr.out += r->end - r->seq;
 		hr_undo_retransmitted(t, x, r, now_us);
 	}
+	if ((r->flags & TR_PSH) ||
+		(range_payload(r) > t->snd_mss && tcp_params(c, t)->psh == HR_PSH_BURST))
+		o->flags |= TCPF_PSH;
 	if (r->flags & TR_SYN)
 		out_syn(c, t, now_us, o);
 	else
@@ -298,18 +301,37 @@ static uint32_t new_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t max_len)
 	return len == wnd && tcb_flight(t) == 0 && len >= t->snd_max_wnd / 2 ? len : 0;
 }
 
+/*
+ * HR_PSH_BURST: how much of *len leaves as one burst, and how its range is marked. Linux has PSH on
+ * the last segment of each burst of several, so that receivers which join segments need not wait
+ * for more; it cuts bursts at what the path carries in a millisecond, two segments at least. The
+ * end of a write keeps its PSH when it leaves again.
+ */
+static uint8_t burst(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t *len)
+{
+	bool push;
+
+	if (tcp_params(c, t)->psh != HR_PSH_BURST || *len == 0)
+		return 0;
+	*len = hr_min(*len, hr_sendq_burst_max(t));
+	push = hr_sendq_burst(c, t, seq, len) || seq + *len == t->snd_end;
+	return (uint8_t)((push ? TR_PSH : 0) | (*len > t->snd_mss ? TR_BURST : 0));
+}
+
 static bool push_new(
 	struct tcp_ctx *c, struct tcb *t, uint32_t len, uint64_t now_us, struct tcp_out *o)
 {
 	uint32_t seq = t->snd_nxt;
-	bool push = t->ext != 0 && hr_sendq_burst(c, t, seq, &len);
+	uint8_t flags = burst(c, t, seq, &len);
 	struct tcb_ext *x;
 	bool is_fin = (t->flags & (TF_FIN_QUEUED | TF_FIN_SENT)) == TF_FIN_QUEUED &&
 		      seq + len == t->snd_end && usable_window(t) > len;
 
 	if (len == 0 && !is_fin)
 		return false;
-	if (!hr_range_push(c, t, seq, seq + len + is_fin, is_fin ? TR_FIN : 0, now_us))
+	if (is_fin)
+		flags |= TR_FIN;
+	if (!hr_range_push(c, t, seq, seq + len + is_fin, flags, now_us))
 		return false;
 	/* Transmission times are 32 bits of microseconds: those of before an idle hour mean
 	 * nothing. */
@@ -323,8 +345,7 @@ static bool push_new(
 	t->snd_nxt = seq + len + is_fin;
 	if (is_fin)
 		t->flags |= TF_FIN_SENT;
-	/* As Linux: receivers that join segments need not wait for more than this. */
-	if (push || (len > t->snd_mss && tcp_params(c, t)->psh == HR_PSH_BURST))
+	if (flags & (TR_PSH | TR_BURST))
 		o->flags |= TCPF_PSH;
 	out_payload(c, t, seq, len, is_fin, now_us, o);
 	if ((t->flags & TF_ECN) && len != 0)

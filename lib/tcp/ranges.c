@@ -95,7 +95,7 @@ bool hr_range_split(struct tcp_ctx *c, struct tcb *t, struct tx_range *r, uint32
 	b->seq = seq;
 	b->flags &= (uint8_t)~TR_SYN;
 	r->end = seq;
-	r->flags &= (uint8_t)~TR_FIN;
+	r->flags &= (uint8_t) ~(TR_FIN | TR_PSH);
 	r->next = i;
 	if (b->next == 0)
 		t->range_tail = i;
@@ -203,7 +203,7 @@ void hr_range_merge_next(struct tcp_ctx *c, struct tcb *t, uint32_t i)
 	}
 	r->segs = (uint16_t)segs;
 	r->end = b->end;
-	r->flags |= b->flags & TR_RETX;
+	r->flags = (uint8_t)((r->flags & ~TR_PSH) | (b->flags & (TR_RETX | TR_PSH)));
 	r->sent = hr_max(r->sent, b->sent);
 	r->next = b->next;
 	if (t->range_tail == j)

@@ -7,6 +7,11 @@
 
 #include "tcp/core.h"
 
+/* Peers that are near get large bursts at any rate: half as large for each half of a millisecond.
+ */
+#define BURST_NEAR_US 512u
+#define BURST_MOST    65536u
+
 static struct hr_mark *mark(const struct tcp_ctx *c, struct rte_mbuf *m)
 {
 	return hr_mark(m, c->mark_off);
@@ -33,6 +38,21 @@ void hr_tcp_send_begin(struct tcp_ctx *c, struct tcb *t)
 		(x->n_push != 0 && x->push[x->n_push - 1] == t->snd_end))
 		return;
 	x->push[x->n_push++] = t->snd_end;
+}
+
+uint32_t hr_sendq_burst_max(const struct tcb *t)
+{
+	uint32_t mss = t->snd_mss, age = t->min_rtt_us / BURST_NEAR_US;
+	uint64_t bytes;
+
+	if (!(t->flags & TF_RTT_VALID))
+		return UINT32_MAX;
+	/* cwnd a round trip, twice that in slow start; 6/5 above. */
+	bytes = (uint64_t)t->cwnd * 8000 / hr_max(t->srtt_us8, 1u);
+	bytes = t->cwnd < t->ssthresh / 2 ? bytes * 2 : bytes * 6 / 5;
+	if (age < 16)
+		bytes += BURST_MOST >> age;
+	return (uint32_t)hr_min(hr_max(bytes / mss, 2ull) * mss, (uint64_t)BURST_MOST);
 }
 
 bool hr_sendq_burst(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t *len)

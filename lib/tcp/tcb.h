@@ -83,6 +83,8 @@ enum tcp_ca_state { CA_OPEN, CA_RECOVERY, CA_LOSS };
 #define TR_RETX   BIT(2) /* was retransmitted (Karn: no RTT sample) */
 #define TR_SYN    BIT(3)
 #define TR_FIN    BIT(4)
+#define TR_PSH    BIT(5) /* a write ends with it: PSH whenever it leaves (HR_PSH_BURST) */
+#define TR_BURST  BIT(6) /* left as a burst of several: does not join with the next */
 #define TR_PROBE                                                                                   \
 	BIT(7) /* larger than snd_mss: its loss tells of the path MTU, not of congestion           \
 		*/

@@ -192,6 +192,34 @@ static void psh_at_each_burst(struct talk *v)
 	silent(v);
 }
 
+/* Linux cuts bursts at a millisecond of the path's rate, here the least of two segments; the end of
+ * a write is pushed again when it is sent again, what merely ended a burst is not. */
+static void psh_stays_with_its_bytes(struct talk *v)
+{
+	struct tcp_out o;
+	uint32_t events;
+
+	v->params.psh = HR_PSH_BURST;
+	v->params.nagle = false;
+	v->params.tlp = false;
+	given_established(v, .sack = true);
+	turn_begins(v);
+	app_sends(v, 2500);
+	expect(v, hr_tcp_output(&v->ctx, v->t, 65535, v->now, &o, &events));
+	expect(v, o.payload_len == 2000 && (o.flags & PSH));
+	expect(v, hr_tcp_output(&v->ctx, v->t, 65535, v->now, &o, &events));
+	expect(v, o.payload_len == 500 && (o.flags & PSH));
+	turn_ends(v);
+	app_sends(v, 1000);
+	says(v, .flags = ACK | PSH, .seq = 2501, .ack = 1, .len = 1000);
+	after(v, MS(300));
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000, .no_psh = true);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1001);
+	says(v, .flags = ACK, .seq = 1001, .ack = 1, .len = 1000, .no_psh = true);
+	says(v, .flags = ACK | PSH, .seq = 2001, .ack = 1, .len = 500);
+}
+
 /* Pull bytes have bursts as well. */
 static void psh_of_pulled_bytes(struct talk *v)
 {
@@ -229,6 +257,7 @@ static const struct talk_test tests[] = {
 	TALK(psh_at_each_write),
 	TALK(psh_at_the_end_only),
 	TALK(psh_at_each_burst),
+	TALK(psh_stays_with_its_bytes),
 	TALK(psh_of_pulled_bytes),
 	TALK(psh_of_many_writes),
 };
