@@ -231,8 +231,9 @@ static void step_text(
 	if (s->payload_len != 0 && (t->flags & TF_DEAF) &&
 		seq_gt(s->seq + s->payload_len, t->rcv_nxt)) {
 		/* RFC 9293 3.6.1, SHLD-3: nobody will read this; the peer should know. What was
-		 * read before may well come again, with the FIN on it. */
-		*events |= hr_tcp_abort(c, t, HR_ABORTED);
+		 * read before may well come again, with the FIN on it. The RST is at SEG.ACK: that
+		 * is where the peer takes it (RFC 5961 3.2), whatever of ours was lost. */
+		*events |= TCP_EV_STRAY | hr_tcb_end(t, HR_ABORTED);
 		refuse(events, DROP_tcp_after_close);
 		return;
 	}

@@ -234,6 +234,20 @@ static void data_after_close(struct talk *v)
 	ended(v, HR_ABORTED);
 }
 
+/* SHLD-3: our FIN was lost, so the peer takes a RST at SEG.ACK only (RFC 5961 3.2). */
+static void data_after_close_and_lost_fin(struct talk *v)
+{
+	given_established(v);
+	app_closes(v);
+	says(v, .flags = FIN | ACK, .seq = 1, .ack = 1);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 100);
+	expect(v, v->n_said == 1 && v->said[0].o.flags == RST);
+	expect(v, v->said[0].o.seq == v->iss + 1);
+	(void)says_something(v);
+	dropped(v, DROP_tcp_after_close);
+	ended(v, HR_ABORTED);
+}
+
 static void abort_is_a_reset(struct talk *v)
 {
 	struct tcp_out o;
@@ -348,6 +362,7 @@ static const struct talk_test tests[] = {
 	TALK(half_closed_waits_without_limit),
 	TALK(close_with_unread_data),
 	TALK(data_after_close),
+	TALK(data_after_close_and_lost_fin),
 	TALK(abort_is_a_reset),
 	TALK(reset_is_told),
 	TALK(reset_in_fin_wait_1),
