@@ -174,7 +174,9 @@ struct hr_tcp_params {
 	uint32_t rto_init_us;       /**< RFC 6298 2.1 */
 	uint32_t rto_min_us; /**< RFC 6298 2.4; 200 ms as Linux, see doc/design.md for the deviation
 			      */
-	uint32_t rto_max_us; /**< RFC 6298 2.5 */
+	uint32_t
+		tlp_min_us; /**< no tail loss probe sooner: scheduling noise of hosts is not loss */
+	uint32_t rto_max_us;         /**< RFC 6298 2.5 */
 	uint32_t connect_timeout_ms; /**< R2 for a SYN, at least 3 minutes by default (RFC
 					9293 3.8.3, MUST-23) */
 	uint32_t user_timeout_ms;    /**< give up when data stays unacknowledged so long; 0 = only
@@ -390,7 +392,8 @@ struct hr_conn_info {
 	const char *cc;          /**< congestion control, e.g. "cubic" */
 	const char *recovery;    /**< "open", "recovery" or "loss" */
 	uint32_t sacked_bytes;   /**< in flight, and SACKed */
-	uint32_t lost_bytes;     /**< in flight, and marked lost */
+	uint32_t lost_bytes;     /**< in flight, marked lost, and not sent again yet */
+	uint32_t retrans_bytes;  /**< in flight, sent again, and neither SACKed nor lost again */
 	uint32_t rcv_buf_bytes;  /**< receive buffer limit, as auto-tuning has it */
 	uint32_t snd_buf_bytes;  /**< send buffer limit, as cwnd has it */
 	uint32_t pmtu;           /**< path MTU, IP bytes */

@@ -159,6 +159,8 @@ const struct option_row option_rows[] = {
 		"first retransmission timeout"},
 	{"rto-min", SCOPE_TCP, OPTION_US, SIDE(tcp.rto_min_us), 1, MIN1, NULL, "TIME",
 		"least retransmission timeout"},
+	{"tlp-min", SCOPE_TCP, OPTION_US, SIDE(tcp.tlp_min_us), 1000, 1000000, NULL, "TIME",
+		"least time before a tail loss probe"},
 	{"rto-max", SCOPE_TCP, OPTION_US, SIDE(tcp.rto_max_us), 1, HOUR, NULL, "TIME",
 		"largest retransmission timeout"},
 	{"connect-timeout", SCOPE_TCP, OPTION_MS, SIDE(tcp.connect_timeout_ms), 1, HOUR / 2000,

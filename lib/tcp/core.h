@@ -23,8 +23,7 @@
 #define TCP_RTO_SYN_LOST_US 3000000u /* RFC 6298 5.7 */
 #define TCP_R1              3u /* RFC 9293 3.8.3, SHLD-10: retransmissions before anybody is told */
 #define TCP_PAWS_IDLE_MS    (24u * 24 * 3600 * 1000) /* RFC 7323 5.5 */
-#define TCP_TLP_MIN_US      10000u /* no probe sooner: scheduling noise of hosts is not loss */
-#define TCP_MIN_PMTU6       1280u  /* RFC 8201 4 */
+#define TCP_MIN_PMTU6       1280u                    /* RFC 8201 4 */
 
 static inline uint32_t tcp_ms(uint64_t now_us)
 {

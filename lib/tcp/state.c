@@ -162,6 +162,17 @@ void hr_tcp_release(struct tcp_ctx *c, struct tcb *t)
 	}
 }
 
+static uint32_t retransmitted(const struct tcp_ctx *c, const struct tcb *t)
+{
+	const struct tx_range *r;
+	uint32_t n = 0;
+
+	HR_RANGE_FOREACH(c, t, i, r)
+	if ((r->flags & (TR_RETX | TR_SACKED | TR_LOST)) == TR_RETX)
+		n += r->end - r->seq;
+	return n;
+}
+
 void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_info *i)
 {
 	static const char *const ca_name[] = {"open", "recovery", "loss"};
@@ -188,6 +199,7 @@ void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_in
 	i->reordering = (t->flags & TF_REORDER) != 0;
 	i->sacked_bytes = x != NULL ? x->sacked_bytes : 0;
 	i->lost_bytes = x != NULL ? x->lost_bytes : 0;
+	i->retrans_bytes = retransmitted(c, t);
 	i->rcv_buf_bytes = t->rcv_buf;
 	i->snd_buf_bytes = hr_send_limit(c, t);
 	i->pmtu = t->snd_mss + (hr_key_is6(&t->key) ? 60u : 40u) +

@@ -28,7 +28,7 @@ uint32_t hr_tlp_pto_us(const struct tcp_ctx *c, const struct tcb *t)
 	/* A single segment may meet a delayed ACK. */
 	if (tcb_flight(t) <= t->snd_mss)
 		pto += TCP_TLP_ACK_US;
-	return hr_max(pto, TCP_TLP_MIN_US);
+	return hr_max(pto, tcp_params(c, t)->tlp_min_us);
 }
 
 /* 7.4.2 */

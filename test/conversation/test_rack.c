@@ -190,6 +190,26 @@ static void probe_does_not_follow_rto_min(struct talk *v)
 	counted(v, tlp_fired, 1);
 }
 
+/* Two round trips of a near peer are less than what a busy host may take: a floor, and a lower one.
+ */
+static void probe_has_a_floor(struct talk *v)
+{
+	given_established(v, .sack = true, .rtt_us = 1000);
+	app_sends(v, 2000);
+	says_burst(v, 1, 2);
+	says_after(v, MS(10), .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+	expect(v, talk_info(v).retrans_bytes == 1000);
+}
+
+static void probe_has_the_floor_asked_for(struct talk *v)
+{
+	v->params.tlp_min_us = 3000;
+	given_established(v, .sack = true, .rtt_us = 1000);
+	app_sends(v, 2000);
+	says_burst(v, 1, 2);
+	says_after(v, MS(3), .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+}
+
 /* TLP-3: none in recovery. */
 static void no_probe_in_recovery(struct talk *v)
 {
@@ -373,6 +393,8 @@ static const struct talk_test tests[] = {
 	TALK(blocks_of_a_lost_ack),
 	TALK(probe_for_a_lone_segment),
 	TALK(probe_does_not_follow_rto_min),
+	TALK(probe_has_a_floor),
+	TALK(probe_has_the_floor_asked_for),
 	TALK(no_probe_in_recovery),
 	TALK(probe_repairs),
 };

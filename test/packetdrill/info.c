@@ -56,7 +56,11 @@ static void fill(struct tcp_info *t, const struct hr_conn_info *i)
 	t->tcpi_rcv_mss = i->rcv_mss;
 	t->tcpi_unacked = packets(i->inflight_bytes, mss);
 	t->tcpi_sacked = packets(i->sacked_bytes, mss);
+	/* Linux's count goes on with what was sent again. */
+	t->tcpi_retrans = packets(i->retrans_bytes, mss);
 	t->tcpi_lost = packets(i->lost_bytes, mss);
+	if (strcmp(i->recovery, "open") != 0)
+		t->tcpi_lost += t->tcpi_retrans;
 	t->tcpi_pmtu = i->pmtu;
 	t->tcpi_rcv_ssthresh = i->rcv_wnd_bytes;
 	t->tcpi_rtt = i->srtt_us;
