@@ -219,14 +219,19 @@ void hr_conn_retire(struct hr_worker *w, struct conn *c)
 	fifo_push(w, &w->done, c, false);
 }
 
+void hr_conn_untable(struct hr_worker *w, struct conn *c)
+{
+	if ((c->eflags & EF_TABLED) == 0)
+		return;
+	if (c->tcb.state == TCPS_TIME_WAIT)
+		hr_tw_enter_conn(w, c);
+	else
+		conn_leave(w, c);
+}
+
 static void conn_free(struct hr_worker *w, struct conn *c)
 {
-	if (c->eflags & EF_TABLED) {
-		if (c->tcb.state == TCPS_TIME_WAIT)
-			hr_tw_enter_conn(w, c);
-		else
-			conn_leave(w, c);
-	}
+	hr_conn_untable(w, c);
 	if (hr_timer_queued(&c->timer))
 		hr_wheel_remove(&w->wheel, c);
 	hr_tcp_release(&w->tcp, &c->tcb);

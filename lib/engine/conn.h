@@ -67,6 +67,8 @@ struct conn *hr_conn_alloc(struct hr_worker *w);
 void hr_conn_discard(struct hr_worker *w, struct conn *c);
 /* The handle becomes stale now; the memory stays until hr_conn_reap(). */
 void hr_conn_retire(struct hr_worker *w, struct conn *c);
+/* The tuple is another's from now on, or a TIME-WAIT entry's; handle and unread data stay. */
+void hr_conn_untable(struct hr_worker *w, struct conn *c);
 /* Free what was retired, unless it still waits for its last output. TIME-WAIT becomes a compact
  * entry. */
 void hr_conn_reap(struct hr_worker *w);

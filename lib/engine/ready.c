@@ -106,9 +106,12 @@ static void tell_close(struct hr_worker *w, struct conn *c)
 {
 	enum hr_reason reason = (enum hr_reason)c->tcb.reason;
 
-	/* Both ways are closed in order, but the application is not through reading. */
-	if (reason == HR_CLOSED && reading(c) && c->tcb.rcv_held > 0)
+	/* Both ways are closed in order, but the application is not through reading. It may take
+	 * its time: the tuple does not wait for it. */
+	if (reason == HR_CLOSED && reading(c) && c->tcb.rcv_held > 0) {
+		hr_conn_untable(w, c);
 		return;
+	}
 	hr_count(&w->m, reason == HR_CLOSED ? HR_C_conns_closed : HR_C_conns_failed);
 	/* Nothing that on_close does brings the connection back into a queue. */
 	c->eflags |= EF_DONE;

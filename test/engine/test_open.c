@@ -277,6 +277,61 @@ static void test_time_wait_reopen(void **state)
 	finish(&p);
 }
 
+/* An application that is slow to read does not keep the tuple in TIME-WAIT from being used again,
+ * and loses nothing by it. */
+static void test_time_wait_unread(void **state)
+{
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	uint8_t *bytes = sink_pattern(3000, 7);
+	struct sink a, a2, b;
+	struct hr_census c;
+	struct pair p;
+
+	sink_init(&a);
+	sink_init(&a2);
+	sink_init(&b);
+	a.take = 1;
+	pair_open(&p, &(struct pair_opts){0});
+	assert_int_equal(hr_listen(p.e[PAIR_B], NULL, SINK_PORT, &sink_app, &b, NULL), 0);
+	a.w = a2.w = pair_worker(&p, PAIR_A, 0);
+	assert_int_equal(hr_connect(a.w, &remote, SINK_PORT, &sink_app, &a,
+				 &(struct hr_connect_opts){.local_port = 5000}, &a.c),
+		0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(hr_shutdown(a.w, a.c), 0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(hr_send(b.w, b.c, bytes, 3000), 3000);
+	assert_int_equal(hr_close(b.w, b.c), 0);
+	pair_run(&p, NULL, NULL, 2000000);
+	assert_int_equal(b.reason, HR_CLOSED);
+	assert_int_equal(b.closes, 1);
+	assert_int_equal(a.closes, 0);
+	hr_worker_census(a.w, &c);
+	assert_int_equal(c.time_wait, 1);
+
+	b.opens = b.closes = 0;
+	assert_int_equal(hr_connect(a.w, &remote, SINK_PORT, &sink_app, &a2,
+				 &(struct hr_connect_opts){.local_port = 5000}, &a2.c),
+		0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(a2.opens, 1);
+	assert_int_equal(pair_count(&p, PAIR_A, "time_wait_reused"), 1);
+	assert_int_equal(a.closes, 0);
+	a.take = SIZE_MAX;
+	assert_int_equal(hr_resume(a.w, a.c), 0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(a.len, 3000);
+	assert_memory_equal(a.data, bytes, 3000);
+	assert_int_equal(a.closes, 1);
+	assert_int_equal(a.reason, HR_CLOSED);
+	assert_int_equal(a2.closes, 0);
+	assert_int_equal(hr_abort(a2.w, a2.c), 0);
+	finish(&p);
+	assert_int_equal(b.reason, HR_RESET);
+	sink_free(&a);
+	free(bytes);
+}
+
 /* At the limit the oldest entry makes room. */
 static void test_time_wait_recycling(void **state)
 {
@@ -313,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_unlisten),
 		cmocka_unit_test(test_time_wait_reuse),
 		cmocka_unit_test(test_time_wait_reopen),
+		cmocka_unit_test(test_time_wait_unread),
 		cmocka_unit_test(test_time_wait_recycling),
 	};
 
