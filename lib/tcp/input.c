@@ -136,8 +136,12 @@ static bool step_rst(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, 
 		return refuse(events, DROP_tcp_rst_window);
 	}
 	hr_count(c->m, HR_C_rst_in);
-	if (t->state == TCPS_TIME_WAIT)
-		return refuse(events, DROP_tcp_time_wait); /* RFC 1337 */
+	if (t->state == TCPS_TIME_WAIT) {
+		if (tcp_params(c, t)->rfc1337)
+			return refuse(events, DROP_tcp_time_wait);
+		*events |= hr_tcb_end(t, HR_CLOSED); /* the application was told already */
+		return false;
+	}
 	/* MUST-11: only a connection that we opened was refused. */
 	*events |= hr_tcb_end(t,
 		t->state == TCPS_SYN_RECEIVED && !(t->flags & TF_PASSIVE) ? HR_REFUSED : HR_RESET);

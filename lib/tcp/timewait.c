@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * TIME-WAIT in 32 or 48 bytes: what RFC 9293 3.10.7.4 says of that state, RFC 1337 (a RST does not
- * end it) and RFC 6191 (a newer timestamp may begin a new connection).
+ * end it, unless the parameter says otherwise) and RFC 6191 (a newer timestamp may begin a new
+ * connection).
  */
 #include "tcp/core.h"
 
@@ -53,7 +54,7 @@ enum tcp_tw_verdict hr_tw_input(struct tcp_ctx *c, struct tcp_tw *tw, const stru
 		/* RFC 1337: a RST that old duplicates provoke must not end this. One that answers
 		 * our answer to a SYN comes from a peer that has forgotten the connection and wants
 		 * a new one. */
-		if (!(tw->link & TW_SYN) || s->seq != tw->rcv_nxt)
+		if (s->seq != tw->rcv_nxt || (c->params[params].rfc1337 && !(tw->link & TW_SYN)))
 			return TW_DROP;
 		*drop = DROP_NONE;
 		hr_count(c->m, HR_C_rst_in);

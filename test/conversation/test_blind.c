@@ -357,6 +357,33 @@ static void nothing_to_count(struct talk *v)
 	expect(v, answers[0] == answers[1] && answers[0] == 5);
 }
 
+/* B-4: with an interval instead of a count, two challenges are never closer than that. */
+static void spaced_challenges(struct talk *v)
+{
+	v->params.oow_ack_interval_ms = 500;
+	given_established(v);
+	for (unsigned round = 0; round < 40; round++) {
+		hears(v, .flags = ACK, .seq = 0x40000000, .ack = 1);
+		says(v, .flags = ACK, .seq = 1, .ack = 1);
+		hears(v, .flags = SYN, .seq = 1);
+		silent(v);
+		after(v, MS(499));
+		hears(v, .flags = RST, .seq = 2);
+		silent(v);
+		after(v, MS(64));
+	}
+	counted(v, challenge_acks, 40);
+	counted(v, challenge_acks_limited, 80);
+	/* Data that was acknowledged before is no challenge: it is answered each time. */
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 10);
+	app_reads(v, 10);
+	says_after(v, v->params.delack_us, .flags = ACK, .seq = 1, .ack = 11);
+	for (unsigned i = 0; i < 3; i++) {
+		hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 10);
+		says(v, .flags = ACK, .seq = 1, .ack = 11);
+	}
+}
+
 static const struct talk_test tests[] = {
 	TALK(one_number_resets),
 	TALK(random_resets),
@@ -365,6 +392,7 @@ static const struct talk_test tests[] = {
 	TALK(aimed_data),
 	TALK(data_without_the_timestamp),
 	TALK(blind_icmp),
+	TALK(spaced_challenges),
 	TALK(half_open),
 	TALK(time_wait),
 	TALK(forged_cookies),

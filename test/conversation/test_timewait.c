@@ -38,6 +38,48 @@ static void rst_is_ignored(struct talk *v)
 	state_is(v, TCPS_TIME_WAIT);
 }
 
+/* ... unless rfc1337 is off; elsewhere in the window it does not even then (RFC 5961 3.2). */
+static void rst_ends_it_by_parameter(struct talk *v)
+{
+	v->params.rfc1337 = false;
+	given_time_wait(v);
+	hears(v, .flags = RST, .seq = 1);
+	hears(v, .flags = RST, .seq = 3);
+	state_is(v, TCPS_TIME_WAIT);
+	hears(v, .flags = RST, .seq = 2);
+	expect(v, v->place == AT_LISTEN);
+	silent(v);
+}
+
+/* A RST in the turn that reached TIME-WAIT: there is no compact entry yet. */
+static void rst_in_the_turn(struct talk *v)
+{
+	given_established(v);
+	app_shuts(v);
+	says(v, .flags = FIN | ACK, .seq = 1, .ack = 1);
+	turn_begins(v);
+	hears(v, .flags = FIN | ACK, .seq = 1, .ack = 2);
+	hears(v, .flags = RST, .seq = 2);
+	turn_ends(v);
+}
+
+/* TW-2 */
+static void rst_in_the_same_turn(struct talk *v)
+{
+	rst_in_the_turn(v);
+	says(v, .flags = ACK, .seq = 2, .ack = 2);
+	told(v, TCP_EV_CLOSED);
+	state_is(v, TCPS_TIME_WAIT);
+}
+
+static void rst_in_the_same_turn_by_parameter(struct talk *v)
+{
+	v->params.rfc1337 = false;
+	rst_in_the_turn(v);
+	silent(v);
+	ended(v, HR_CLOSED);
+}
+
 static void old_data_is_answered(struct talk *v)
 {
 	given_time_wait(v);
@@ -138,6 +180,9 @@ static const struct talk_test tests[] = {
 	TALK(lasts_two_msl),
 	TALK(repeated_fin_restarts_the_timer),
 	TALK(rst_is_ignored),
+	TALK(rst_ends_it_by_parameter),
+	TALK(rst_in_the_same_turn),
+	TALK(rst_in_the_same_turn_by_parameter),
 	TALK(rst_after_a_refused_syn),
 	TALK(old_data_is_answered),
 	TALK(syn_with_a_higher_sequence_reopens),
