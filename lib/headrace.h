@@ -161,9 +161,10 @@ struct hr_tcp_params {
 	bool plpmtud;         /**< find black holes by probing (RFC 4821, 8899) */
 	bool tw_reuse;        /**< an own TIME-WAIT older than 1 s may be replaced by a new connect
 				 (RFC 6191) */
-	bool rfc1337;         /**< a RST does not end TIME-WAIT */
-	bool uto;             /**< send and accept the user timeout option (RFC 5482); off by
-				 default */
+	bool rfc1337;         /**< a RST does not end TIME-WAIT (RFC 1337); false: one at RCV.NXT
+				 does. Compact entries ask the listener's set, else the default */
+	bool uto;             /**< user timeout option (RFC 5482): tell user_timeout_ms when it is
+				 not 0, else adopt the peer's; off by default */
 	uint32_t rcv_buf_bytes;     /**< receive window and limit of unread bytes at first */
 	uint32_t rcv_buf_max_bytes; /**< what auto-tuning may raise it to; not above rcv_buf_bytes:
 				       no tuning */
@@ -179,15 +180,16 @@ struct hr_tcp_params {
 	uint32_t rto_max_us;         /**< RFC 6298 2.5 */
 	uint32_t connect_timeout_ms; /**< R2 for a SYN, at least 3 minutes by default (RFC
 					9293 3.8.3, MUST-23) */
-	uint32_t user_timeout_ms;    /**< give up when data stays unacknowledged so long; 0 = only
-					`retries` (RFC 5482) */
-	uint32_t keepalive_ms;       /**< idle time before the first probe; 0 = off, the default */
+	uint32_t user_timeout_ms; /**< give up when data, or a keep-alive, stays unanswered so long
+				     (RFC 5482); 0 = only `retries` and keepalive_probes */
+	uint32_t uto_min_ms;      /**< least that is adopted of a peer's option, whole seconds */
+	uint32_t uto_max_ms;      /**< most of it */
+	uint32_t keepalive_ms;    /**< idle time before the first probe; 0 = off, the default */
 	uint32_t keepalive_interval_ms; /**< between probes */
 	uint32_t time_wait_ms;          /**< 2 MSL (RFC 9293 3.6.1) */
 	uint32_t fin_wait2_ms;          /**< how long an orphan may wait for the peer's FIN */
-	uint32_t oow_ack_interval_ms;   /**< least time between challenge ACKs of one connection for
-					   segments outside of the window (RFC 5961 7); 0 = only the
-					   worker's limit */
+	uint32_t oow_ack_interval_ms; /**< least time between challenge ACKs of one connection (RFC
+					 5961 7), up to an eighth more; 0 = at most five a second */
 };
 
 /** The documented defaults. */

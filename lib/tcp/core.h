@@ -15,6 +15,7 @@
 #define TCP_MAX_WSCALE      14u /* RFC 7323 2.3 */
 #define TCP_MAX_CWND        (1u << 30)
 #define TCP_TS_OPT_BYTES    12u
+#define TCP_UTO_OPT_BYTES   4u
 #define TCP_DUP_THRESH      3u       /* RFC 5681 3.2, for peers without SACK */
 #define TCP_CLOCK_G_US      1000u    /* RFC 6298 G: the timestamps' tick */
 #define TCP_TLP_ACK_US      200000u  /* RFC 8985 7.2 TLP.max_ack_delay */
@@ -197,6 +198,14 @@ void hr_pmtu_on_rto(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 uint32_t hr_pmtu_probe_due(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us);
 void hr_pmtu_probe_sent(struct tcp_ctx *c, struct tcb *t, uint32_t size);
 uint32_t hr_pmtu_on_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
+
+/* uto.c */
+/* How long the peer may be silent when something is outstanding, 0 = no such limit. */
+uint32_t hr_user_timeout_ms(const struct tcp_ctx *c, const struct tcb *t);
+bool hr_uto_told(const struct hr_tcp_params *p);
+uint16_t hr_uto_value(const struct hr_tcp_params *p);
+/* An acceptable segment has the option. */
+void hr_uto_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s);
 
 /* window.c */
 /* The window field for a segment, and the new right edge. */

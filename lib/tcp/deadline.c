@@ -9,7 +9,7 @@
 
 void hr_timer_arm(struct tcb *t, enum tcp_timer kind, uint64_t when_us)
 {
-	t->timer = kind & 0xf;
+	t->timer = kind & 7;
 	t->rexmit_at = when_us;
 }
 
@@ -27,13 +27,15 @@ static uint64_t give_up_at(const struct tcp_ctx *c, const struct tcb *t, uint64_
 {
 	const struct hr_tcp_params *p = tcp_params(c, t);
 	uint64_t first_us = tcp_expand(now_us, hr_range_at(c, t, t->range_head)->first_us);
+	uint32_t user_ms;
 
 	if (tcb_in(t, BIT(TCPS_SYN_SENT) | BIT(TCPS_SYN_RECEIVED)))
 		return first_us + p->connect_timeout_ms * 1000ull;
 	/* SHLD-17: a peer that shrank its window to nothing and keeps answering is alive. */
 	if (shut_but_alive(c, t, now_us))
 		return HR_NEVER;
-	return p->user_timeout_ms != 0 ? first_us + p->user_timeout_ms * 1000ull : HR_NEVER;
+	user_ms = hr_user_timeout_ms(c, t);
+	return user_ms != 0 ? first_us + user_ms * 1000ull : HR_NEVER;
 }
 
 /* The next timeout: not later than the moment of giving up. */
@@ -104,11 +106,21 @@ static bool keepalive_applies(const struct tcp_ctx *c, const struct tcb *t)
 	       tcb_in(t, BIT(TCPS_ESTABLISHED) | BIT(TCPS_CLOSE_WAIT) | BIT(TCPS_FIN_WAIT_2));
 }
 
+/*
+ * The next probe, or the time to give up. A user timeout says when that is, whatever the number of
+ * probes (RFC 5482 4.2: keep-alives must not be less patient), but not before one probe had its
+ * time. Their count is 8 bits: with a long timeout they are further apart.
+ */
 static uint32_t keepalive_ms(const struct tcp_ctx *c, const struct tcb *t)
 {
 	const struct hr_tcp_params *p = tcp_params(c, t);
+	uint32_t user_ms = hr_user_timeout_ms(c, t);
+	uint64_t step = hr_max(p->keepalive_interval_ms, user_ms / 128);
+	uint64_t at = p->keepalive_ms + t->keep_probes * step;
 
-	return t->last_rcv_ms + p->keepalive_ms + t->keep_probes * p->keepalive_interval_ms;
+	if (user_ms != 0 && t->keep_probes != 0)
+		at = hr_min(at, hr_max((uint64_t)user_ms, p->keepalive_ms + step));
+	return t->last_rcv_ms + (uint32_t)at;
 }
 
 uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
@@ -137,7 +149,7 @@ static bool given_up(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_
 
 	if (at != HR_NEVER)
 		return at <= now_us;
-	return p->user_timeout_ms == 0 && !shut_but_alive(c, t, now_us) &&
+	return hr_user_timeout_ms(c, t) == 0 && !shut_but_alive(c, t, now_us) &&
 	       hr_range_at(c, t, t->range_head)->sent > p->retries;
 }
 
@@ -204,9 +216,12 @@ static uint32_t expire_rexmit(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	return 0;
 }
 
-static uint32_t expire_keepalive(struct tcp_ctx *c, struct tcb *t)
+static uint32_t expire_keepalive(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
-	if (t->keep_probes >= tcp_params(c, t)->keepalive_probes) {
+	uint32_t user_ms = hr_user_timeout_ms(c, t);
+
+	if (user_ms != 0 ? t->keep_probes != 0 && tcp_ms(now_us) - t->last_rcv_ms >= user_ms
+			 : t->keep_probes >= tcp_params(c, t)->keepalive_probes) {
 		/* RFC 9293 3.8.4: the peer is dead; should it be back, a RST tells it. */
 		return hr_tcp_abort(c, t, HR_KEEPALIVE);
 	}
@@ -240,6 +255,6 @@ uint32_t hr_tcp_expire(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		at_ms(now_us, t->last_rcv_ms + tcp_params(c, t)->fin_wait2_ms) <= now_us)
 		return events | hr_tcb_end(t, HR_ORPHANED);
 	if (keepalive_applies(c, t) && at_ms(now_us, keepalive_ms(c, t)) <= now_us)
-		events |= expire_keepalive(c, t);
+		events |= expire_keepalive(c, t, now_us);
 	return events;
 }

@@ -316,6 +316,8 @@ static void syn_sent_input(
 		return;
 	}
 	hr_ecn_syn_ack_in(c, t, s);
+	if (s->opts & TCPO_UTO)
+		hr_uto_input(c, t, s);
 	hr_tcb_established(c, t, now_us);
 	*events |= TCP_EV_OPEN | TCP_EV_OUTPUT | hr_ack_input(c, t, s, now_us);
 	if (t->flags & TF_TIMED_SYN)
@@ -360,6 +362,8 @@ static void synchronised_input(
 	if (!step_ack(c, t, s, now_us, events))
 		return;
 	take_timestamp(t, s, now_us);
+	if (unlikely(s->opts & TCPO_UTO))
+		hr_uto_input(c, t, s);
 	step_text(c, t, s, now_us, events);
 }
 

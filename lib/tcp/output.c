@@ -48,6 +48,17 @@ static void fill_sacks(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o)
 	hr_ext_put(c, t);
 }
 
+/* RFC 5482 3: once, and where there is room beside the rest. */
+static void fill_uto(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o)
+{
+	if (likely(!t->uto_due) || o->sack_n != 0)
+		return;
+	t->uto_due = false;
+	o->opts |= TCPO_UTO;
+	o->uto = hr_uto_value(tcp_params(c, t));
+	o->seg_size -= TCP_UTO_OPT_BYTES;
+}
+
 static unsigned sack_bytes(const struct tcp_ctx *c, const struct tcb *t)
 {
 	const struct tcb_ext *x = tcb_ext(c, t);
@@ -94,6 +105,10 @@ static void out_syn(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tc
 		o->opts |= TCPO_SACK_OK;
 	if (first ? p->wscale != 0 : (t->flags & TF_WSCALE) != 0)
 		o->opts |= TCPO_WSCALE;
+	if (first && hr_uto_told(p)) {
+		o->opts |= TCPO_UTO;
+		o->uto = hr_uto_value(p);
+	}
 	o->wscale = t->rcv_scale;
 	o->tsval = tcp_tsval(t, now_us);
 	o->tsecr = first ? 0 : t->ts_recent; /* RFC 7323 3.2: zero while ACK is clear */
@@ -136,6 +151,7 @@ static void out_payload(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t
 		fill_sacks(c, t, o);
 		o->seg_size = (uint16_t)(t->snd_mss - sacks);
 	}
+	fill_uto(c, t, o);
 }
 
 /* Send r, or its first len bytes, again. */
@@ -361,7 +377,7 @@ static bool out_mtu_probe(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, str
 	uint32_t size = hr_pmtu_probe_due(c, t, now_us), seq = t->snd_nxt;
 
 	if (size == 0 || t->snd_end - seq < size || usable_window(t) < size ||
-		t->cwnd < hr_tcb_pipe(c, t) + size || sack_bytes(c, t) != 0 ||
+		t->cwnd < hr_tcb_pipe(c, t) + size || sack_bytes(c, t) != 0 || t->uto_due ||
 		!hr_range_push(c, t, seq, seq + size, TR_PROBE, now_us))
 		return false;
 	t->snd_nxt = seq + size;
@@ -525,6 +541,7 @@ static bool ladder(
 	o->seq = t->snd_nxt;
 	fill(c, t, o, now_us);
 	fill_sacks(c, t, o);
+	fill_uto(c, t, o);
 	return true;
 }
 

@@ -80,6 +80,8 @@ int hr_tcp_params_check(const struct hr_tcp_params *p, char *err, size_t errlen)
 		return out_of_range(err, errlen, "mss", p->mss, TCP_MIN_MSS, 65495);
 	if (p->wscale != 255 && p->wscale > most_wscale(p))
 		return out_of_range(err, errlen, "wscale", p->wscale, 0, most_wscale(p));
+	if (p->uto_min_ms > p->uto_max_ms)
+		return out_of_range(err, errlen, "uto_min_ms", p->uto_min_ms, 1000, p->uto_max_ms);
 	/* The times of probes are compared on a 32-bit ms clock. */
 	if ((uint64_t)p->keepalive_ms + (uint64_t)p->keepalive_probes * p->keepalive_interval_ms >
 		INT32_MAX / 2)
@@ -137,6 +139,10 @@ int hr_tcp_params_change(struct tcp_ctx *c, struct tcb *t, const struct hr_tcp_p
 	i = hr_tcp_params_add(c, &next);
 	if (i < 0)
 		return i;
+	/* RFC 5482 3: the peer should know. */
+	if (hr_uto_told(&next) && next.user_timeout_ms != tcp_params(c, t)->user_timeout_ms &&
+		tcb_in(t, TCPS_SYNCHRONISED))
+		t->uto_due = true;
 	t->params = (uint16_t)i;
 	t->flags = next.nagle ? t->flags & ~TF_NODELAY : t->flags | TF_NODELAY;
 	return 0;

@@ -105,6 +105,10 @@ void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	t->backoff = 0;
 	t->quickack = tcp_params(c, t)->quickack_segments;
 	t->last_rcv_ms = tcp_ms(now_us);
+	/* RFC 5482 3: in the SYN, and again in the first segment after it: who answered the SYN
+	 * need not have kept it. */
+	if (hr_uto_told(tcp_params(c, t)))
+		t->uto_due = true;
 	hr_cwnd_init(c, t);
 }
 
@@ -142,9 +146,9 @@ void hr_ext_put(struct tcp_ctx *c, struct tcb *t)
 	if (x == NULL || x->ooo != NULL || x->n_sacks != 0 || x->has_ooo_fin || x->urg_pending ||
 		x->sacked_bytes != 0 || x->lost_bytes != 0 || x->tlp_out || x->cc_live ||
 		x->undo_live || x->reo_mult > 1 || x->dsack_round_on || x->reno_hold || x->ce_ack ||
-		x->drs_live || x->pl_live || x->n_push != 0 || t->ca_state != CA_OPEN ||
-		seq_lt(t->snd_una, x->retx_high) || (t->flags & (TF_DSACK | TF_URG_SND)) ||
-		t->timer == TT_REO)
+		x->drs_live || x->uto_s != 0 || x->pl_live || x->n_push != 0 ||
+		t->ca_state != CA_OPEN || seq_lt(t->snd_una, x->retx_high) ||
+		(t->flags & (TF_DSACK | TF_URG_SND)) || t->timer == TT_REO)
 		return;
 	hr_slab_free(c->exts, x);
 	t->ext = 0;

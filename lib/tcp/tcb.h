@@ -148,7 +148,8 @@ struct tcb {
 	uint8_t backoff;     /* consecutive timeouts */
 	uint8_t dup_acks;
 	uint8_t challenged;      /* challenge ACKs of this second: challenge.c */
-	uint8_t timer : 4;       /* enum tcp_timer */
+	uint8_t timer : 3;       /* enum tcp_timer */
+	uint8_t uto_due : 1;     /* the next segment tells the user timeout (RFC 5482) */
 	uint8_t ca_state : 2;    /* enum tcp_ca_state */
 	uint8_t min_rtt_age : 2; /* when min_rtt_us was seen (rtt.c) */
 
@@ -257,6 +258,7 @@ struct tcb_ext {
 	uint16_t pl_max;             /* the largest segment of this connection */
 	uint16_t pl_fail;            /* too large; above pl_max = not known */
 	uint16_t pl_probe;           /* payload of the probe that is out, 0 = none */
+	uint16_t uto_s;              /* the peer's user timeout, adopted; 0 = none */
 	uint32_t pl_end;             /* of the probe; while pl_asked: SND.UNA then */
 	uint32_t pl_next_ms;         /* no probe before */
 	uint32_t push[TCB_MAX_PUSH]; /* ends of hr_send() calls with unsent data behind

@@ -230,6 +230,10 @@ static void make_seg(struct talk *v, const struct line *l, struct tcp_seg *s)
 	}
 	if (l->sack_ok)
 		s->opts |= TCPO_SACK_OK;
+	if (l->uto != 0) {
+		s->opts |= TCPO_UTO;
+		s->uto = l->uto;
+	}
 	if (ts) {
 		s->opts |= TCPO_TS;
 		s->tsval = v->peer_ts0 + (uint32_t)((v->now - v->t0) / 1000) + l->tsval;

@@ -59,8 +59,9 @@ struct line {
 	uint32_t tsval; /* heard: ms added to the peer's clock; said: not compared */
 	uint32_t tsecr; /* said with TS_ECHO: the peer's clock (ms since the start) it must echo */
 	uint16_t urg;
-	uint8_t ecn; /* the ECN bits of the IP header, heard or said: NOT_ECT when left out */
-	bool no_psh; /* said: PSH must be absent (present is required by .flags) */
+	uint16_t uto; /* user timeout option, 0 = none */
+	uint8_t ecn;  /* the ECN bits of the IP header, heard or said: NOT_ECT when left out */
+	bool no_psh;  /* said: PSH must be absent (present is required by .flags) */
 	struct tcp_sack sack[4];
 };
 #define WS(n) ((uint8_t)((n) + 1))

@@ -105,6 +105,8 @@ void talk_print_out(struct talk *v, const char *prefix, const struct tcp_out *o)
 	if (o->opts & TCPO_TS)
 		n += snprintf(
 			opts + n, sizeof(opts) - (size_t)n, " ts %u ecr %u", o->tsval, o->tsecr);
+	if (o->opts & TCPO_UTO)
+		n += snprintf(opts + n, sizeof(opts) - (size_t)n, " uto 0x%x", o->uto);
 	for (unsigned i = 0; i < 4 && (o->opts & TCPO_SACK) && i < o->sack_n; i++)
 		n += snprintf(opts + n, sizeof(opts) - (size_t)n, " sack %u-%u",
 			o->sack[i].left - v->irs, o->sack[i].right - v->irs);
@@ -211,6 +213,9 @@ void talk_says(struct talk *v, const struct line *l)
 	if ((o.tos & 3) != l->ecn)
 		talk_fail(
 			v, "ECN bits %u were expected in the IP header, not %u", l->ecn, o.tos & 3);
+	if ((o.opts & TCPO_UTO ? o.uto : 0) != l->uto)
+		talk_fail(v, "user timeout option 0x%x was expected, not 0x%x", l->uto,
+			o.opts & TCPO_UTO ? o.uto : 0);
 	check_options(v, l, &o);
 }
 
