@@ -150,7 +150,9 @@ void fz_judge_out(struct fz *f, const struct tcb *before, uint32_t max_len, cons
 	must(!(o->flags & TCPF_FIN) || (f->t->flags & TF_FIN_QUEUED));
 	must(seq_ge(o->seq, before->snd_una - 1) && seq_le(o->seq, before->snd_end + 1));
 	must(seq_le(end, f->t->snd_nxt) || (o->flags & TCPF_SYN));
-	must(o->payload_len <= RTE_MAX(max_len, (uint32_t)before->snd_mss));
+	/* RFC 4821 7.2: a probe of the path MTU is one segment, larger than the others. */
+	must(o->payload_len <= RTE_MAX(max_len, (uint32_t)before->snd_mss) ||
+		(!o->retransmit && o->payload_len == o->seg_size));
 	judge_size(f, o);
 	judge_options(f, before, o);
 	judge_edge(f, o);
