@@ -136,6 +136,10 @@ static const char *parse_option(const uint8_t *o, unsigned left, struct sim_pkt 
 		p->tsval = be32(o + 2);
 		p->tsecr = be32(o + 6);
 		return NULL;
+	case 28: /* RFC 5482 3.1: 15 bits of seconds or minutes, never 0 */
+		if (n != 4 || (be16(o + 2) & 0x7fff) == 0)
+			return "a user timeout option of a wrong length or value";
+		return NULL;
 	default:
 		return "an option that we do not know how to send";
 	}
