@@ -230,6 +230,14 @@ __attribute__((noreturn, format(printf, 2, 3))) void talk_fail(
 /* Take what was said last of several segments nobody wants to spell out; fails when nothing was. */
 #define says_something(v) talk_says_something(AT(v))
 struct tcp_out talk_says_something(struct talk *v);
+/* The same for all that was said, if anything. */
+#define swallow(v) talk_swallow(AT(v))
+void talk_swallow(struct talk *v);
+
+/* n full segments of 1000 bytes of data from seq on; says_burst(): and no more. */
+#define says_segments(v, seq, n) talk_says_segments(AT(v), seq, n)
+#define says_burst(v, seq, n)    (talk_says_segments(AT(v), seq, n), talk_silent(v))
+void talk_says_segments(struct talk *v, uint32_t seq, uint32_t n);
 
 /* --- running
  * ----------------------------------------------------------------------------------------------------------

@@ -154,6 +154,20 @@ struct tcp_out talk_says_something(struct talk *v)
 	return v->said[v->next_said++].o;
 }
 
+void talk_swallow(struct talk *v)
+{
+	while (v->next_said != v->n_said)
+		(void)talk_says_something(v);
+}
+
+void talk_says_segments(struct talk *v, uint32_t seq, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		talk_says(v,
+			&(struct line){
+				.flags = TCPF_ACK, .seq = seq + i * 1000, .ack = 1, .len = 1000});
+}
+
 static void check_options(struct talk *v, const struct line *l, const struct tcp_out *o)
 {
 	bool rst = (o->flags & TCPF_RST) != 0;

@@ -11,12 +11,6 @@ struct sender {
 	uint32_t limited; /* rounds in which our window was smaller than its cwnd */
 };
 
-static void swallow(struct talk *v)
-{
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
-}
-
 static uint32_t offered(const struct talk *v, const struct sender *s)
 {
 	return v->edge_valid ? v->edge - (v->irs + s->next) : 65535;

@@ -3,13 +3,6 @@
 #include "talk.h"
 #include "tcp/cubic.h"
 
-/* Whatever was said, without spelling it out; segments of new data. */
-static void swallow(struct talk *v)
-{
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
-}
-
 /* One round trip: everything in flight is acknowledged in steps of `step` bytes. */
 static void a_round(struct talk *v, uint32_t step)
 {

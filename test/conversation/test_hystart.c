@@ -2,12 +2,6 @@
 /* HyStart++ (RFC 9406): slow start that listens to the delay. */
 #include "talk.h"
 
-static void swallow(struct talk *v)
-{
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
-}
-
 /* One round: the flight is acknowledged a segment at a time, rtt_us after it left. */
 static void a_round(struct talk *v, uint64_t rtt_us)
 {

@@ -3,13 +3,6 @@
  * 6298, 8985, 6582, 5681). */
 #include "talk.h"
 
-static void says_burst(struct talk *v, uint32_t seq, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		says(v, .flags = ACK, .seq = seq + i * 1000, .ack = 1, .len = 1000);
-	silent(v);
-}
-
 /* RTO-2, RTO-7, MUST-19: RTT 100 ms makes RTO 300 ms; it doubles with each expiry. */
 static void rto_timeline(struct talk *v)
 {

@@ -2,19 +2,6 @@
 /* Pacing: data leaves over the round trip, at exact times; and what is not paced. */
 #include "talk.h"
 
-static void swallow(struct talk *v)
-{
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
-}
-
-/* n segments of new data from seq on, at this instant. */
-static void says_segments(struct talk *v, uint32_t seq, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		says(v, .flags = ACK, .seq = seq + i * 1000, .ack = 1, .len = 1000);
-}
-
 /* A hundred segments are queued, ten of 1000 bytes are out, the RTT is 100 ms. */
 static void bulk(struct talk *v)
 {

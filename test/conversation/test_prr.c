@@ -3,13 +3,6 @@
  */
 #include "talk.h"
 
-static void says_burst(struct talk *v, uint32_t seq, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		says(v, .flags = ACK, .seq = seq + i * 1000, .ack = 1, .len = 1000);
-	silent(v);
-}
-
 /*
  * PRR-1, PRR-3, PRR-4, PRR-5: ten segments, the first is lost, ssthresh is 5 of 10: half a segment
  * an ACK until the flight is there.

@@ -2,13 +2,6 @@
 /* Conversations about RACK and tail loss probes (RFC 8985), with exact times: RTT 100 ms. */
 #include "talk.h"
 
-static void says_burst(struct talk *v, uint32_t seq, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		says(v, .flags = ACK, .seq = seq + i * 1000, .ack = 1, .len = 1000);
-	silent(v);
-}
-
 /* One segment SACKed of two, the other is acknowledged late: the path reorders. */
 static void given_reordering(struct talk *v)
 {

@@ -3,13 +3,6 @@
  * reports of duplicates (RFC 3708). */
 #include "talk.h"
 
-static void says_burst(struct talk *v, uint32_t seq, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		says(v, .flags = ACK, .seq = seq + i * 1000, .ack = 1, .len = 1000);
-	silent(v);
-}
-
 /* Ten segments in flight, more to send, and the timeout's retransmission. */
 static void given_timeout(struct talk *v, uint64_t rto_us)
 {
