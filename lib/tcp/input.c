@@ -320,8 +320,6 @@ static void syn_sent_input(
 		hr_uto_input(c, t, s);
 	hr_tcb_established(c, t, now_us);
 	*events |= TCP_EV_OPEN | TCP_EV_OUTPUT | hr_ack_input(c, t, s, now_us);
-	if (t->flags & TF_TIMED_SYN)
-		t->rto_us = hr_max(t->rto_us, TCP_RTO_SYN_LOST_US); /* RFC 6298 5.7 */
 	t->flags |= TF_ACK_SOON;
 	/* Seventh: text on the SYN-ACK, if any, starts one later. */
 	s->seq++;

@@ -100,6 +100,7 @@ void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
 	tcb_enter(t, TCPS_ESTABLISHED);
 	hr_count(c->m, HR_C_conns_established);
+	/* RFC 6298 5.7; until a timestamp tells the round trip. */
 	if (t->flags & TF_TIMED_SYN)
 		t->rto_us = hr_max(t->rto_us, TCP_RTO_SYN_LOST_US);
 	t->backoff = 0;

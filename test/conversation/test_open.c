@@ -294,6 +294,19 @@ static void syn_was_lost(struct talk *v)
 	says_after(v, SEC(3), .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
 }
 
+/* RTO-8, RTO-6: the echoed timestamp tells which SYN was answered: that sample of 20 ms stands, and the
+ * timeout is 200 ms at once, not the 3 s of somebody who knows nothing. */
+static void syn_was_lost_but_timed(struct talk *v)
+{
+	given_syn_sent(v);
+	says_after(v, SEC(1), .flags = SYN, .ts = TS_ON);
+	after(v, MS(20));
+	hears(v, .flags = SYN | ACK, .seq = 0, .ack = 1, .mss = 1012, .ts = TS_ON);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .ts = TS_ON);
+	told(v, TCP_EV_OPEN);
+	expect(v, talk_info(v).srtt_us == MS(20) && talk_info(v).rto_us == MS(200));
+}
+
 /* MUST-11: passive origin: back to LISTEN, and nobody hears of it. */
 static void rst_in_syn_received_passive(struct talk *v)
 {
@@ -462,6 +475,7 @@ static const struct talk_test tests[] = {
 	TALK(syn_timeline),
 	TALK(connect_timeout),
 	TALK(syn_was_lost),
+	TALK(syn_was_lost_but_timed),
 	TALK(rst_in_syn_received_passive),
 	TALK(rst_in_syn_received_active),
 	TALK(blind_rst_in_syn_received),
