@@ -180,7 +180,15 @@ void hr_sack_reneged(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x)
 
 	hr_count(c->m, HR_C_sack_reneged);
 	HR_RANGE_FOREACH(c, t, i, r)
-	hr_range_mark(x, r, 0, TR_SACKED);
+	{
+		/* A SACKed piece counts as retransmitted when a part of it was
+		 * (hr_range_merge_next): above retx_high, and with one time for all of it. */
+		if (x != NULL && (r->flags & TR_RETX)) {
+			x->retx_high = seq_max(x->retx_high, r->end);
+			x->retx_sorted = false;
+		}
+		hr_range_mark(x, r, 0, TR_SACKED);
+	}
 	if (x != NULL)
 		x->reo_hint = 0;
 }

@@ -466,6 +466,30 @@ static void reneging(struct talk *v)
 	expect(v, v->t->snd_una == v->iss + 4001);
 }
 
+/* SACK-5: what was sent twice and what was sent once had become one piece of the scoreboard; taken
+ * back, all of it goes again. */
+static void reneging_after_retransmission(struct talk *v)
+{
+	given_established(v, .sack = true);
+	app_sends(v, 6000);
+	says_burst(v, 1, 6);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{2001, 6001}});
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	says(v, .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .sack = {{1001, 6001}});
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1001);
+	says_after(v, MS(300), .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+	counted(v, sack_reneged, 1);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 2001);
+	says(v, .flags = ACK, .seq = 2001, .ack = 1, .len = 1000);
+	says(v, .flags = ACK, .seq = 3001, .ack = 1, .len = 1000);
+}
+
 /* BUG-6: A bug of real stacks: SACK blocks compared without modulo, or believed when they lie
  * outside the flight. */
 static void silly_sack_blocks(struct talk *v)
@@ -597,6 +621,7 @@ static const struct talk_test tests[] = {
 	TALK(what_is_no_duplicate_ack),
 	TALK(limited_transmit),
 	TALK(reneging),
+	TALK(reneging_after_retransmission),
 	TALK(silly_sack_blocks),
 	TALK(sack_of_a_part),
 	TALK(timeout_in_recovery),

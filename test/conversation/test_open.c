@@ -294,8 +294,8 @@ static void syn_was_lost(struct talk *v)
 	says_after(v, SEC(3), .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
 }
 
-/* RTO-8, RTO-6: the echoed timestamp tells which SYN was answered: that sample of 20 ms stands, and the
- * timeout is 200 ms at once, not the 3 s of somebody who knows nothing. */
+/* RTO-8, RTO-6: the echoed timestamp tells which SYN was answered: that sample of 20 ms stands, and
+ * the timeout is 200 ms at once, not the 3 s of somebody who knows nothing. */
 static void syn_was_lost_but_timed(struct talk *v)
 {
 	given_syn_sent(v);
