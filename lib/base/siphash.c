@@ -21,7 +21,8 @@ static inline uint64_t rotl(uint64_t x, unsigned n)
 
 static inline void rounds(struct sip *s, unsigned n)
 {
-	while (n-- > 0) {
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < n; i++) {
 		s->v0 += s->v1;
 		s->v2 += s->v3;
 		s->v1 = rotl(s->v1, 13) ^ s->v0;
@@ -59,7 +60,13 @@ static inline __attribute__((always_inline)) uint64_t siphash(
 		memcpy(&word, p, 8);
 		absorb(&s, rte_le_to_cpu_64(word), c);
 	}
-	for (size_t i = 0; i < len; i++)
+	if (len & 4) {
+		uint32_t half;
+
+		memcpy(&half, p, 4);
+		last |= rte_le_to_cpu_32(half);
+	}
+	for (size_t i = len & 4; i < len; i++)
 		last |= (uint64_t)p[i] << 8 * i;
 	absorb(&s, last, c);
 	s.v2 ^= 0xff;

@@ -14,6 +14,11 @@ static void remote_of(const struct hr_flow_key *k, struct hr_ip *ip)
 	memcpy(ip->b, k->raddr6, hr_key_is6(k) ? 16 : 4);
 }
 
+static bool from_ourselves(const struct hr_worker *w, const struct hr_flow_key *k)
+{
+	return hr_laddr_find(w->ip, hr_key_is6(k) ? 6 : 4, k->raddr6) != 0;
+}
+
 /* RFC 9293 MUST-63: nothing is opened towards, or answered to, what cannot be a single other host.
  */
 static bool answerable(const struct hr_worker *w, const struct hr_flow_key *k)
@@ -21,7 +26,7 @@ static bool answerable(const struct hr_worker *w, const struct hr_flow_key *k)
 	struct hr_ip ip;
 
 	remote_of(k, &ip);
-	return hr_ip_unicast(w->ip, &ip) && hr_laddr_find(w->ip, ip.family, ip.b) == 0;
+	return hr_ip_unicast(w->ip, &ip) && !from_ourselves(w, k);
 }
 
 /*
@@ -67,7 +72,8 @@ void hr_open_reset(struct hr_worker *w, const struct hr_flow_key *k, const struc
 		hr_count(&w->m, HR_C_rst_out);
 }
 
-/* The way back to the peer; the next hop is referenced. False without a route. */
+/* The way back to the peer; the next hop is referenced. False without a route, also to what is not
+ * a single host. */
 static bool path_to(struct hr_worker *w, const struct hr_flow_key *k, uint16_t params,
 	struct tcp_path *path, uint16_t *nexthop)
 {
@@ -202,7 +208,7 @@ static void listener(struct hr_worker *w, struct rx_batch *b, unsigned i,
 		hr_rx_done(w, b->m[i], DROP_tcp_flags);
 		return;
 	}
-	if (((s->flags & TCPF_SYN) && (s->flags & TCPF_FIN)) || !answerable(w, k) ||
+	if (((s->flags & TCPF_SYN) && (s->flags & TCPF_FIN)) || from_ourselves(w, k) ||
 		!path_to(w, k, sv->params, &path, &nexthop)) {
 		hr_rx_done(w, b->m[i], DROP_tcp_syn_bad);
 		return;

@@ -195,30 +195,58 @@ int hr_laddr_init(struct hr_ip_layer *ip, char *err, size_t errlen)
 	return 0;
 }
 
-/* The last range of the family that starts at or before addr, if addr is in it. */
-static uint32_t search(const struct hr_ip_layer *ip, uint8_t family, const uint8_t *addr)
+/* The last range that starts at or before addr, if addr is in it. Each stranger's address is looked
+ * for here: as numbers. */
+static uint32_t search4(const struct hr_ip_layer *ip, uint32_t addr)
 {
-	unsigned lo = family == 4 ? 0 : ip->n_ranges4,
-		 hi = family == 4 ? ip->n_ranges4 : ip->n_ranges;
-	unsigned len = family == 4 ? 4 : 16, first = lo;
+	unsigned lo = 0, hi = ip->n_ranges4;
 	const struct hr_laddr_range *r;
 	uint32_t d;
 
 	while (lo < hi) {
 		unsigned mid = (lo + hi) / 2;
 
-		if (memcmp(ip->range[mid].first.b, addr, len) <= 0)
+		if (rte_be_to_cpu_32(ip->range[mid].first.v4) <= addr)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	if (lo == first)
+	if (lo == 0)
+		return 0;
+	r = &ip->range[lo - 1];
+	d = addr - rte_be_to_cpu_32(r->first.v4);
+	return d < r->count ? r->index + d : 0;
+}
+
+static uint32_t search6(const struct hr_ip_layer *ip, const uint8_t *addr)
+{
+	unsigned lo = ip->n_ranges4, hi = ip->n_ranges;
+	const struct hr_laddr_range *r;
+	uint32_t d;
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (memcmp(ip->range[mid].first.b, addr, 16) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == ip->n_ranges4)
 		return 0;
 	r = &ip->range[lo - 1];
 	d = distance(&r->first, addr);
-	if (d >= r->count)
-		return 0;
-	return (r->index + d) | (family == 6 ? HR_LADDR_V6 : 0);
+	return d < r->count ? (r->index + d) | HR_LADDR_V6 : 0;
+}
+
+static uint32_t search(const struct hr_ip_layer *ip, uint8_t family, const void *addr)
+{
+	uint32_t v4;
+
+	if (family == 6)
+		return search6(ip, addr);
+	memcpy(&v4, addr, sizeof(v4));
+	return search4(ip, rte_be_to_cpu_32(v4));
 }
 
 uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void *addr)

@@ -68,6 +68,7 @@ struct hr_laddr_last {
 /* A connected subnet of a port; longest first. */
 struct hr_prefix {
 	struct hr_ip net;
+	uint64_t mask[2]; /* in the order of net.b; IPv4 has the first half of mask[0] */
 	uint8_t len;
 	uint8_t port;
 	bool link_local;

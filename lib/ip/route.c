@@ -14,11 +14,12 @@
 
 static bool in_prefix(const struct hr_prefix *p, const struct hr_ip *a)
 {
-	unsigned bytes = p->len / 8, bits = p->len % 8;
+	uint64_t x[2], y[2];
 
-	if (p->net.family != a->family || memcmp(p->net.b, a->b, bytes) != 0)
-		return false;
-	return bits == 0 || ((p->net.b[bytes] ^ a->b[bytes]) & (0xff00 >> bits & 0xff)) == 0;
+	memcpy(x, p->net.b, sizeof(x));
+	memcpy(y, a->b, sizeof(y));
+	return p->net.family == a->family &&
+	       (((x[0] ^ y[0]) & p->mask[0]) | ((x[1] ^ y[1]) & p->mask[1])) == 0;
 }
 
 static int compare_prefixes(const void *a, const void *b)
@@ -37,12 +38,15 @@ static int compare_prefixes(const void *a, const void *b)
 static struct hr_prefix prefix_of(const struct hr_laddr_range *r)
 {
 	struct hr_prefix p = {.net = r->first, .len = r->prefix_len, .port = r->port};
+	uint8_t mask[16];
 
 	for (unsigned i = 0; i < 16; i++) {
 		unsigned keep = r->prefix_len > 8 * i ? RTE_MIN(r->prefix_len - 8 * i, 8u) : 0;
 
-		p.net.b[i] &= (uint8_t)(0xff00 >> keep);
+		mask[i] = (uint8_t)(0xff00 >> keep);
+		p.net.b[i] &= mask[i];
 	}
+	memcpy(p.mask, mask, sizeof(p.mask));
 	p.link_local = hr_ip6_link_local(&p.net);
 	return p;
 }
@@ -162,19 +166,19 @@ static struct hr_nh_entry *find_next_hop(
 static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote,
 	uint64_t now_us, struct hr_rate *limit)
 {
-	unsigned port = hr_laddr_port(ip, laddr_id);
+	const struct hr_laddr_entry *local = hr_laddr_entry(ip, laddr_id);
+	unsigned port = local->port;
 	struct hr_ip hop = hr_ip_from(remote->family, remote->b);
 	struct hr_nh_entry *e;
 
 	ip->now_us = now_us;
-	if (hr_laddr(ip, laddr_id)->family != remote->family || !hr_ip_unicast(ip, remote))
+	if (local->ip.family != remote->family || !hr_ip_unicast(ip, remote))
 		return 0;
 	if (!hr_route_connected(ip, port, remote)) {
 		const struct hr_gateway_config *g = gateway_of(ip, port, remote->family);
 
 		/* RFC 4291 2.5.6: routers do not forward link-local addresses. */
-		if (g == NULL || hr_ip6_link_local(remote) ||
-			hr_ip6_link_local(hr_laddr(ip, laddr_id)))
+		if (g == NULL || hr_ip6_link_local(remote) || hr_ip6_link_local(&local->ip))
 			return 0;
 		hop = g->via;
 	}

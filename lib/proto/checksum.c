@@ -25,14 +25,17 @@ static uint64_t sum_bytes(const uint8_t *p, size_t len)
 		a += (v & UINT32_MAX) + (w & UINT32_MAX);
 		b += (v >> 32) + (w >> 32);
 	}
-	return a + b + __rte_raw_cksum(p, len, 0);
-}
-
-static uint16_t fold(uint64_t sum)
-{
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	return __rte_raw_cksum_reduce((uint32_t)sum);
+	if (len & 8) {
+		memcpy(&v, p, 8);
+		a += v & UINT32_MAX;
+		b += v >> 32;
+		p += 8;
+	}
+	if (len & 4) {
+		a += hr_load32(p);
+		p += 4;
+	}
+	return (len & 3) == 0 ? a + b : a + b + __rte_raw_cksum(p, len & 3, 0);
 }
 
 uint16_t hr_raw_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
@@ -41,36 +44,40 @@ uint16_t hr_raw_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 	uint64_t sum = 0;
 	uint16_t part;
 
+	if (likely(len <= m->data_len && off <= m->data_len - len))
+		return hr_sum_fold(
+			sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), len));
 	for (; m != NULL && off >= m->data_len; m = m->next)
 		off -= m->data_len;
 	for (; m != NULL && done < len; m = m->next, off = 0) {
 		n = RTE_MIN(m->data_len - off, len - done);
-		part = fold(sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n));
+		part = hr_sum_fold(sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n));
 		/* RFC 1071 2(B): a part that starts at an odd offset contributes with its bytes
 		 * swapped. */
 		sum += done & 1 ? rte_bswap16(part) : part;
 		done += n;
 	}
 	must(done == len);
-	return fold(sum);
+	return hr_sum_fold(sum);
 }
 
 /* RFC 9293 3.1 and RFC 8200 8.1: addresses, upper-layer length, zeros, protocol. */
-static uint32_t pseudo_header_sum(const struct hr_frame *f)
+static uint64_t pseudo_header_sum(const struct hr_frame *f)
 {
-	size_t addr_len = f->family == 4 ? 4 : 16;
-	uint32_t sum;
+	uint64_t sum;
 
 	if (f->proto == IPPROTO_ICMP)
 		return 0; /* RFC 792: ICMP has none */
-	sum = __rte_raw_cksum(f->src, addr_len, 0);
-	sum = __rte_raw_cksum(f->dst, addr_len, sum);
+	if (f->family == 4)
+		sum = (uint64_t)hr_load32(f->src) + hr_load32(f->dst);
+	else
+		sum = sum_bytes(f->src, 16) + sum_bytes(f->dst, 16);
 	return sum + rte_cpu_to_be_16(f->l4_len) + rte_cpu_to_be_16(f->proto);
 }
 
 uint16_t hr_l4_sum(const struct rte_mbuf *m, const struct hr_frame *f)
 {
-	return fold((uint64_t)pseudo_header_sum(f) + hr_raw_sum(m, f->l4_off, f->l4_len));
+	return hr_sum_fold(pseudo_header_sum(f) + hr_raw_sum(m, f->l4_off, f->l4_len));
 }
 
 /* The protocol number behind the extension headers that end at l4_off. */

@@ -8,11 +8,21 @@
 #define HR_PROTO_INTERNAL_H
 
 #include <rte_byteorder.h>
+#include <rte_ip.h>
 
 #include "proto/frame.h"
 
 /* IPv6 extension headers that one packet may carry (RFC 8504 5.3 lets a host set such a limit). */
 #define HR_IP6_MAX_EXTENSIONS 8
+
+/* In memory order: for comparing and summing. */
+static inline uint32_t hr_load32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
 
 static inline uint16_t hr_load_be16(const void *p)
 {
@@ -55,6 +65,22 @@ enum hr_drop hr_ip6_parse(const struct rte_mbuf *m, struct hr_frame *f);
  */
 bool hr_ip6_is_ext(uint8_t proto);
 unsigned hr_ip6_ext_len(uint8_t proto, const uint8_t *ext);
+
+static inline uint16_t hr_sum_fold(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	return __rte_raw_cksum_reduce((uint32_t)sum);
+}
+
+/* Over an IPv4 header without options: 0xffff when a received one is good. */
+static inline uint16_t hr_ip4_sum(const void *hdr)
+{
+	const uint8_t *p = hdr;
+
+	return hr_sum_fold((uint64_t)hr_load32(p) + hr_load32(p + 4) + hr_load32(p + 8) +
+			   hr_load32(p + 12) + hr_load32(p + 16));
+}
 
 /* One's complement sum of len bytes at off over all segments, folded to 16 bits, not complemented.
  */

@@ -42,7 +42,9 @@ static enum hr_drop check_checksum(
 
 	if (flags == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
 		return DROP_NONE;
-	if (flags == RTE_MBUF_F_RX_IP_CKSUM_BAD || rte_raw_cksum(ip, len) != 0xffff)
+	if (flags == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+		return DROP_ip_checksum;
+	if ((likely(len == sizeof(*ip)) ? hr_ip4_sum(ip) : rte_raw_cksum(ip, len)) != 0xffff)
 		return DROP_ip_checksum;
 	return DROP_NONE;
 }
@@ -118,7 +120,7 @@ unsigned hr_ip4_write(uint8_t *p, uint32_t src, uint32_t dst, uint8_t proto, uin
 		.dst_addr = dst,
 	};
 
-	ip.hdr_checksum = rte_ipv4_cksum(&ip);
+	ip.hdr_checksum = (uint16_t)~hr_ip4_sum(&ip);
 	memcpy(p, &ip, sizeof(ip));
 	return sizeof(ip);
 }
@@ -131,6 +133,6 @@ void hr_ip4_allow_fragments(uint8_t *p, uint16_t id)
 	ip.packet_id = rte_cpu_to_be_16(id);
 	ip.fragment_offset = 0;
 	ip.hdr_checksum = 0;
-	ip.hdr_checksum = rte_ipv4_cksum(&ip);
+	ip.hdr_checksum = (uint16_t)~hr_ip4_sum(&ip);
 	memcpy(p, &ip, sizeof(ip));
 }

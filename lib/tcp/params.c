@@ -151,13 +151,12 @@ int hr_tcp_params_change(struct tcp_ctx *c, struct tcb *t, const struct hr_tcp_p
 /* RFC 7323 2.2: the smallest shift that lets 16 bits tell the whole buffer. */
 uint8_t hr_params_wscale(const struct hr_tcp_params *p)
 {
-	uint8_t shift = 0;
+	uint32_t above = most_rcv_buf(p) >> 16;
 
 	if (p->wscale != 255)
 		return p->wscale;
-	while (shift < TCP_MAX_WSCALE && most_rcv_buf(p) >> shift > UINT16_MAX)
-		shift++;
-	return shift;
+	return above == 0 ? 0
+			  : (uint8_t)hr_min(32 - (unsigned)__builtin_clz(above), TCP_MAX_WSCALE);
 }
 
 /*
