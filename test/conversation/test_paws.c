@@ -105,6 +105,91 @@ static void what_is_never_overtaken(struct talk *v)
 	not_told(v, TCP_EV_DATA | TCP_EV_EOF);
 }
 
+/* An ACK that nobody could have sent, and a timestamp that would make all the others old. */
+static void forged(struct talk *v, uint32_t ack, uint32_t len, enum hr_drop why)
+{
+	hears(v, .flags = ACK, .seq = 1, .ack = ack, .len = len, .tsval = 200000);
+	dropped(v, why);
+}
+
+/* PAWS-1, B-3, RFC 7323 5.3 R3: what fails the check of its ACK does not set TS.Recent, on no side
+ * of the window: else one forged segment would make PAWS refuse the real ones. */
+static void forged_ack_leaves_ts_recent(struct talk *v)
+{
+	given_established(v, .ts = true);
+	forged(v, 2, 1000, DROP_tcp_ack_unsent);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .ts = TS_ECHO, .tsecr = 100);
+	forged(v, 0x80000000u, 0, DROP_tcp_ack_unsent);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .ts = TS_ECHO, .tsecr = 100);
+	forged(v, 1 - 65536, 1000, DROP_tcp_ack_bad);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .ts = TS_ECHO, .tsecr = 100);
+	after(v, MS(10));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	hears(v, .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+	says(v, .flags = ACK, .seq = 1, .ack = 2001, .ts = TS_ECHO, .tsecr = 110);
+	dropped(v, DROP_NONE);
+}
+
+/* The same for what has no ACK at all, and for what lies outside the window. */
+static void nor_does_what_lacks_one(struct talk *v)
+{
+	given_established(v, .ts = true);
+	hears(v, .flags = PSH, .seq = 1, .len = 1000, .tsval = 200000);
+	silent(v);
+	dropped(v, DROP_tcp_flags);
+	hears(v, .flags = ACK, .seq = (uint32_t)-999, .ack = 1, .len = 1000, .tsval = 200000);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .ts = TS_ECHO, .tsecr = 100);
+	hears(v, .flags = SYN, .seq = 0, .tsval = 200000);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .ts = TS_ECHO, .tsecr = 100);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	hears(v, .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+	says(v, .flags = ACK, .seq = 1, .ack = 2001, .ts = TS_ECHO, .tsecr = 100);
+}
+
+/* In SYN-RECEIVED, reached from LISTEN and from SYN-SENT: the handshake ends as it should. */
+static void forged_ack_in_syn_received(struct talk *v)
+{
+	given_listen(v);
+	hears(v, .flags = SYN, .seq = 0, .mss = 1460, .ts = TS_ON);
+	v->ts_on = true;
+	says(v, .flags = SYN | ACK, .seq = 0, .ack = 1, .ts = TS_ECHO);
+	forged(v, 2, 0, DROP_tcp_syn_entry);
+	says(v, .flags = RST, .seq = 2, .ts = TS_NONE);
+	after(v, MS(1));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 10);
+	state_is(v, TCPS_ESTABLISHED);
+	says_after(v, v->params.delack_us, .flags = ACK, .seq = 1, .ack = 11, .ts = TS_ECHO,
+		.tsecr = 1);
+}
+
+static void forged_ack_in_a_simultaneous_open(struct talk *v)
+{
+	given_syn_sent(v);
+	hears(v, .flags = SYN, .seq = 0, .mss = 1460, .ts = TS_ON);
+	v->ts_on = true;
+	says(v, .flags = SYN | ACK, .seq = 0, .ack = 1, .ts = TS_ECHO);
+	forged(v, 2, 0, DROP_tcp_ack_bad);
+	swallow(v);
+	after(v, MS(1));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 10);
+	state_is(v, TCPS_ESTABLISHED);
+	says_after(v, v->params.delack_us, .flags = ACK, .seq = 1, .ack = 11, .ts = TS_ECHO,
+		.tsecr = 1);
+}
+
+/* TIME-WAIT remembers the connection's last: strangers cannot raise it, and keep no SYN out. */
+static void forged_ack_in_time_wait(struct talk *v)
+{
+	given_time_wait(v, .ts = true);
+	hears(v, .flags = ACK, .seq = 2, .ack = 1000, .tsval = 200000);
+	silent(v);
+	hears(v, .flags = FIN | ACK, .seq = 1, .ack = 2);
+	says(v, .flags = ACK, .seq = 2, .ack = 2);
+	hears(v, .flags = ACK, .seq = 1000, .ack = 1000, .tsval = 200000);
+	says(v, .flags = ACK, .seq = 2, .ack = 2);
+	expect(v, v->tw.ts_recent - v->peer_ts0 < 1000);
+}
+
 static const struct talk_test tests[] = {
 	TALK(blocks_of_an_overtaken_ack),
 	TALK(overtaken_by_progress),
@@ -112,6 +197,11 @@ static const struct talk_test tests[] = {
 	TALK(overtaken_by_data),
 	TALK(too_old_to_be_overtaken),
 	TALK(what_is_never_overtaken),
+	TALK(forged_ack_leaves_ts_recent),
+	TALK(nor_does_what_lacks_one),
+	TALK(forged_ack_in_syn_received),
+	TALK(forged_ack_in_a_simultaneous_open),
+	TALK(forged_ack_in_time_wait),
 };
 
 int main(void)
