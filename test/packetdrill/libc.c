@@ -3,6 +3,7 @@
  * Functions of libc that packetdrill calls by itself, past its table; preloading this object puts
  * ours in their place:
  *   close, getsockopt, sendfile   on descriptors that are our sockets (teardown, TCP_INFO of %{ }%)
+ *   pthread_cond_wait             tells when the thread of blocking calls has nothing more to do
  *   times                         the start waits for ten of its ticks: give them at once
  *   mlockall, sched_setscheduler  a virtual clock needs neither locked memory nor real-time
  *                                 priority, and a shared machine should see neither
@@ -93,6 +94,23 @@ ssize_t pd_sendfile(int out, int in, off_t *offset, size_t n) __asm__("sendfile"
 EXPORT ssize_t pd_sendfile(int out, int in, off_t *offset, size_t n)
 {
 	return sendfile(out, in, offset, n);
+}
+
+/* By way of another function, because this one has two versions in glibc, of which dlsym() may find
+ * the old one. To wake without a reason is allowed. */
+EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	static const struct timespec never = {.tv_sec = (time_t)1 << 40};
+	struct pd *pd = pd_instance();
+	int rc;
+
+	if (pd != NULL && cond != &pd->let_go) {
+		pthread_mutex_lock(&pd->lock);
+		pd_time_rest(pd);
+		pthread_mutex_unlock(&pd->lock);
+	}
+	rc = pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, &never);
+	return rc == ETIMEDOUT ? 0 : rc;
 }
 
 EXPORT clock_t times(struct tms *buf)

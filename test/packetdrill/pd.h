@@ -5,7 +5,8 @@
  * API. What is TCP is the engine's; what is "a file descriptor" is in here.
  *
  * Threads: packetdrill's main thread calls everything; calls that a script expects to block run on
- * a second thread. One lock (pd.lock) covers all. Time only moves in the main thread (time.c).
+ * a second thread. One lock (pd.lock) covers all; it is taken inside of packetdrill's own lock,
+ * never around it. Time moves in one thread at a time (time.c).
  */
 #ifndef HR_PACKETDRILL_PD_H
 #define HR_PACKETDRILL_PD_H
@@ -104,6 +105,7 @@ typedef bool pd_ready_fn(void *arg);
 struct pd {
 	pthread_mutex_t lock;
 	pthread_t main_thread;
+	pthread_t second_thread; /* of the last call that blocked */
 	/* network */
 	struct hr_engine *engine;
 	struct hr_worker *worker;
@@ -120,6 +122,8 @@ struct pd {
 	void *ready_arg;
 	uint64_t ready_at_us; /* or at this time */
 	bool waking;          /* it was let go, and has neither read the clock nor waited again */
+	bool underway;        /* it was let go, and its thread has not come to rest again */
+	bool main_sleeps;     /* so packetdrill's lock is free, and the second thread can go on */
 	/* descriptors */
 	struct pd_sock *sock[PD_FDS];
 	struct pd_epoll *epoll[PD_FDS];
@@ -142,6 +146,10 @@ struct pd_packet *pd_net_take(struct pd *pd);
 void pd_time_start(struct pd *pd);
 /* Let time pass until target_us, or until stop() says so; every deadline on the way is met. */
 void pd_time_run(struct pd *pd, uint64_t target_us, pd_ready_fn *stop, void *arg);
+/* usleep() of either thread. */
+void pd_time_sleep(struct pd *pd, uint64_t us);
+/* The thread that calls is about to wait for what packetdrill gives it to do. */
+void pd_time_rest(struct pd *pd);
 /* Settle, and let a waiting call go on when it can; afterwards nothing of this instant is left. */
 void pd_time_settle(struct pd *pd);
 /* Wait until ready(arg) or until_us. False when time has nothing more to bring. */

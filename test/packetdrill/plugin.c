@@ -248,7 +248,7 @@ static int t_usleep(void *u, useconds_t us)
 {
 	struct pd *pd = enter(u);
 
-	pd_time_run(pd, pd->now_us + us, NULL, NULL);
+	pd_time_sleep(pd, us);
 	LEAVE(pd, int, 0);
 }
 

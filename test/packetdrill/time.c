@@ -7,9 +7,16 @@
  * A call that blocks waits on a second thread, in its sleep, because packetdrill looks there. (The
  * same thread has waited for the moment of the call before: then it is the one that spins.) When
  * it can go on, time is frozen until that thread has read the clock or waits again: the moment at
- * which a call returned is exact, and traces are the same from run to run.
+ * which a call returned is exact.
+ *
+ * What that thread does next (it compares the result, and notes the socket that accept() made)
+ * needs packetdrill's own lock. The main thread gives that lock away only while it sleeps, so this
+ * is when it waits until the other one has come to rest: in a call that blocks again, or in
+ * packetdrill's queue of calls (libc.c tells). Thus the order of what both threads do is always the
+ * same, and so are traces and verdicts, however busy the machine is.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "pd.h"
@@ -38,18 +45,48 @@ static bool may_go(struct pd *pd)
 	       (pd->now_us >= pd->ready_at_us || pd->ready(pd->ready_arg));
 }
 
-/* Let the waiting call go on, and wait for what it does. */
-static void let_go(struct pd *pd)
+/* Wait in real time until the second thread has lowered the flag. */
+static void await(struct pd *pd, bool *flag)
 {
 	struct timespec limit;
 
-	pd->waking = true;
-	pthread_cond_signal(&pd->let_go);
 	clock_gettime(CLOCK_REALTIME, &limit);
 	limit.tv_sec += PATIENCE_S;
-	while (pd->waking)
-		if (pthread_cond_timedwait(&pd->looked, &pd->lock, &limit) == ETIMEDOUT)
-			pd->waking = false;
+	while (*flag) {
+		if (pthread_cond_timedwait(&pd->looked, &pd->lock, &limit) != ETIMEDOUT)
+			continue;
+		fprintf(stderr, "headrace: the thread of a blocking call is lost\n");
+		*flag = false;
+	}
+}
+
+/* Let the waiting call go on, and wait for what it does. */
+static void let_go(struct pd *pd)
+{
+	pd->waking = true;
+	pd->underway = true;
+	pthread_cond_signal(&pd->let_go);
+	await(pd, &pd->waking);
+	if (pd->main_sleeps)
+		await(pd, &pd->underway);
+}
+
+void pd_time_sleep(struct pd *pd, uint64_t us)
+{
+	pd->main_sleeps = on_main(pd);
+	if (pd->main_sleeps)
+		await(pd, &pd->underway);
+	pd_time_run(pd, pd->now_us + us, NULL, NULL);
+	pd->main_sleeps = false;
+}
+
+void pd_time_rest(struct pd *pd)
+{
+	if (!pd->underway || !pthread_equal(pthread_self(), pd->second_thread))
+		return;
+	pd->underway = false;
+	pd->waking = false;
+	pthread_cond_signal(&pd->looked);
 }
 
 void pd_time_settle(struct pd *pd)
@@ -94,7 +131,9 @@ bool pd_time_wait(struct pd *pd, pd_ready_fn *ready, void *arg, uint64_t until_u
 	pd->ready = ready;
 	pd->ready_arg = arg;
 	pd->ready_at_us = until_us;
+	pd->second_thread = pthread_self();
 	pd->waking = false;
+	pd->underway = false;
 	pthread_cond_signal(&pd->looked);
 	while (!pd->waking)
 		pthread_cond_wait(&pd->let_go, &pd->lock);
