@@ -38,7 +38,7 @@ uint64_t hr_engine_clock(const struct hr_engine *e)
 {
 	if (e->cfg.clock != NULL)
 		return e->cfg.clock(e->cfg.clock_arg);
-	return (uint64_t)((unsigned __int128)rte_rdtsc() * 1000000 / e->tsc_hz);
+	return (uint64_t)((unsigned __int128)rte_rdtsc() * e->us_per_tick >> 64);
 }
 
 void hr_engine_key(const struct hr_engine *e, const char *purpose, unsigned worker, uint64_t key[2])
@@ -115,7 +115,7 @@ static int make_secrets(struct hr_engine *e, char *err, size_t errlen)
 			"engine %s: the kernel gives no random bytes; set a seed", e->name);
 	hr_engine_key(e, "isn", 0, e->isn_key);
 	hr_engine_key(e, "cookie", 0, e->cookie_key);
-	e->tsc_hz = rte_get_tsc_hz();
+	e->us_per_tick = (uint64_t)(((unsigned __int128)1000000 << 64) / rte_get_tsc_hz());
 	return 0;
 }
 

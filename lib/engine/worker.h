@@ -169,7 +169,7 @@ struct hr_engine {
 	struct hr_gateway_config *gateways;
 	uint64_t seed;
 	uint64_t isn_key[2], cookie_key[2];
-	uint64_t tsc_hz;
+	uint64_t us_per_tick; /* of the TSC, x 2^64: a clock without a division */
 	size_t mbuf_room;
 	int mark_off;
 };

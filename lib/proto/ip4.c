@@ -120,7 +120,11 @@ unsigned hr_ip4_write(uint8_t *p, uint32_t src, uint32_t dst, uint8_t proto, uin
 		.dst_addr = dst,
 	};
 
-	ip.hdr_checksum = (uint16_t)~hr_ip4_sum(&ip);
+	/* From the values: words that were just written in halves would have to be waited for. */
+	ip.hdr_checksum = (uint16_t)~hr_sum_fold(
+		(uint64_t)rte_cpu_to_be_16((uint16_t)(RTE_IPV4_VHL_DEF << 8 | tos)) +
+		ip.total_length + ip.packet_id + ip.fragment_offset +
+		rte_cpu_to_be_16((uint16_t)(ttl << 8 | proto)) + src + dst);
 	memcpy(p, &ip, sizeof(ip));
 	return sizeof(ip);
 }

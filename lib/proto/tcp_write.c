@@ -155,17 +155,12 @@ unsigned hr_tcp_header_write(uint8_t *p, const struct tcp_out *o, uint16_t sport
 	uint8_t *end = unlikely(freebsd_syn(o->opts, o->syn_order)) ? write_freebsd(opts, o)
 								    : write_options(opts, o);
 	unsigned len = (unsigned)(end - p);
-	struct rte_tcp_hdr tcp = {
-		.src_port = rte_cpu_to_be_16(sport),
-		.dst_port = rte_cpu_to_be_16(dport),
-		.sent_seq = rte_cpu_to_be_32(o->seq),
-		.recv_ack = o->flags & TCPF_ACK ? rte_cpu_to_be_32(o->ack) : 0,
-		.data_off = (uint8_t)(len / 4 << 4),
-		.tcp_flags = o->flags,
-		.rx_win = rte_cpu_to_be_16(o->wnd),
-		.tcp_urp = o->flags & TCPF_URG ? rte_cpu_to_be_16(o->urg) : 0,
-	};
 
-	memcpy(p, &tcp, sizeof(tcp));
+	/* Whole words, as the sum will read them in a moment. */
+	p = put_word(p, (uint32_t)sport << 16 | dport);
+	p = put_word(p, o->seq);
+	p = put_word(p, o->flags & TCPF_ACK ? o->ack : 0);
+	p = put_word(p, (uint32_t)len / 4 << 28 | (uint32_t)o->flags << 16 | o->wnd);
+	(void)put_word(p, o->flags & TCPF_URG ? o->urg : 0); /* no checksum yet */
 	return len;
 }
