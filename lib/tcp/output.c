@@ -165,8 +165,12 @@ static void retransmit(
 	if (r->sent < UINT8_MAX)
 		r->sent++;
 	if (x != NULL) {
+		/* Half an hour later the 32-bit clock says "before": timers were late, the host
+		 * slept. */
 		x->retx_sorted = seq_ge(t->snd_una, x->retx_high) ||
-				 (x->retx_sorted && seq_ge(r->seq, x->retx_high));
+				 (x->retx_sorted && seq_ge(r->seq, x->retx_high) &&
+					 (int32_t)(r->xmit_us - x->retx_us) >= 0);
+		x->retx_us = r->xmit_us;
 		x->retx_high = seq_max(x->retx_high, r->end);
 		if (t->ca_state == CA_RECOVERY)
 			x->prr.out += r->end - r->seq;

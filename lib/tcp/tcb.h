@@ -268,6 +268,7 @@ struct tcb_ext {
 	uint32_t sacked_bytes, lost_bytes; /* pipe = flight - sacked - lost. Without SACK the first
 					      is an estimate from duplicate ACKs (RFC 9937 6) */
 	uint32_t retx_high;                /* no range at or above it was retransmitted */
+	uint32_t retx_us;                  /* when the last one left */
 	uint32_t lost_hint;                /* no range before it is TR_LOST */
 	uint32_t reo_hint;                 /* all before it are SACKed, lost or retransmitted */
 	uint32_t retx_at; /* where a long search of what was retransmitted goes on */

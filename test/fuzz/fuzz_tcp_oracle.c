@@ -32,7 +32,10 @@ static void judge_size(const struct fz *f, const struct tcp_out *o)
 
 	must(opts <= 40);
 	must(hr_tcp_header_write(buf, o, 1, 2) == 20 + opts);
-	must(o->ttl == f->params.ttl && o->tos == f->params.dscp << 2);
+	must(o->ttl == f->params.ttl && o->tos >> 2 == f->params.dscp);
+	/* RFC 3168 6.1: ECT(0) on data of a connection that agreed on ECN, on nothing else. */
+	must((o->tos & 3) == 0 || ((o->tos & 3) == 2 && f->t != NULL && (f->t->flags & TF_ECN) &&
+					  o->payload_len != 0));
 	if (o->payload_len == 0)
 		return;
 	must(o->seg_size != 0);
