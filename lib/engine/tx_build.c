@@ -133,11 +133,14 @@ static void checksum(const struct flow *f, struct rte_mbuf *m, unsigned l3_len, 
 	memcpy(l3 + l3_len + TCP_CKSUM_OFF, &sum, sizeof(sum));
 }
 
-/* What may be cut on its way is told apart by its place in the stream; where the count begins is
- * not to be guessed (RFC 6274 3.5.2.1). */
-static uint16_t fragment_id(const struct hr_worker *w, const struct hr_flow_key *k, uint32_t seq)
+/* What may be cut on its way is told apart by its place in the stream, so that two full segments in
+ * a row never have the same; where the count begins is not to be guessed (RFC 6274 3.5.2.1). */
+static uint16_t fragment_id(
+	const struct hr_worker *w, const struct hr_flow_key *k, const struct tcp_out *o)
 {
-	return (uint16_t)(hr_siphash13(w->label_key, k, hr_key_len(k)) + seq / 512);
+	uint32_t step = rte_fls_u32(RTE_MAX(o->seg_size, (uint16_t)64)) - 1;
+
+	return (uint16_t)(hr_siphash13(w->label_key, k, hr_key_len(k)) + (o->seq >> step));
 }
 
 static void headers(
@@ -158,7 +161,7 @@ static void headers(
 		hr_ip4_write(p, f->local->v4, f->key->raddr4, IPPROTO_TCP, o->ttl, o->tos, 0,
 			(uint16_t)m->pkt_len);
 	if (unlikely(o->may_fragment) && !f->v6)
-		hr_ip4_allow_fragments(p, fragment_id(w, f->key, o->seq));
+		hr_ip4_allow_fragments(p, fragment_id(w, f->key, o));
 	checksum(f, m, l3_len, l4_len);
 }
 

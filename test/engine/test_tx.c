@@ -20,7 +20,7 @@
 #include "test_assert.h"
 
 /* 100 KB from A in one go, then a close: what A put on the wire. */
-static struct tap *record(unsigned family, bool copy, bool tx_csum)
+static struct tap *record(unsigned family, bool copy, bool tx_csum, const struct hr_tcp_params *tcp)
 {
 	struct tap *t = calloc(1, sizeof(*t));
 	uint8_t *bytes = sink_pattern(100000, 5);
@@ -30,7 +30,7 @@ static struct tap *record(unsigned family, bool copy, bool tx_csum)
 	t->keep_tx_csum = tx_csum;
 	sink_init(&a);
 	sink_init(&b);
-	pair_open(&p, &(struct pair_opts){.wrap = tap_wrap, .wrap_arg = t});
+	pair_open(&p, &(struct pair_opts){.wrap = tap_wrap, .wrap_arg = t, .tcp = tcp});
 	hr_worker_force_copy(pair_worker(&p, PAIR_A, 0), copy);
 	a.out = bytes;
 	a.out_len = 100000;
@@ -75,9 +75,9 @@ static void same_frames(const struct tap *x, const struct tap *y)
 static void test_paths_agree(void **state)
 {
 	for (unsigned family = 4; family <= 6; family += 2) {
-		struct tap *fast = record(family, false, false);
-		struct tap *slow = record(family, true, false);
-		struct tap *port = record(family, false, true);
+		struct tap *fast = record(family, false, false, NULL);
+		struct tap *slow = record(family, true, false, NULL);
+		struct tap *port = record(family, false, true, NULL);
 
 		same_frames(fast, slow);
 		same_frames(fast, port);
@@ -95,7 +95,7 @@ static void test_cutting(void **state)
 {
 	static const uint8_t anyone[6];
 	struct rte_mempool *pool = test_pool(64);
-	struct tap *t = record(4, false, false);
+	struct tap *t = record(4, false, false, NULL);
 	uint32_t next = 0, data = 0, full = 0, fins = 0;
 
 	for (unsigned i = 0; i < t->n; i++) {
@@ -141,6 +141,38 @@ static void test_cutting(void **state)
 	tap_free(t);
 }
 
+/* IP-6, PM-8: where routers may cut, no two full segments near each other have the same
+ * identification, whatever their size. */
+static void test_identification_without_df(void **state)
+{
+	static const uint16_t sizes[] = {256, 500, 1448};
+	struct hr_tcp_params tcp = hr_tcp_params_default;
+
+	tcp.pmtud = false;
+	tcp.timestamps = false;
+	for (unsigned i = 0; i < RTE_DIM(sizes); i++) {
+		uint8_t seen[1 << 16] = {0};
+		unsigned full = 0;
+		struct tap *t;
+
+		tcp.mss = sizes[i];
+		t = record(4, false, false, &tcp);
+		for (unsigned k = 0; k < t->n; k++) {
+			const struct rte_ipv4_hdr *ip = (const void *)(t->frame[k].data + 14);
+
+			if (!is_tcp(t->frame[k].data))
+				continue;
+			assert_int_equal(ip->fragment_offset, 0);
+			if (rte_be_to_cpu_16(ip->total_length) != 40 + sizes[i])
+				continue;
+			assert_int_equal(seen[rte_be_to_cpu_16(ip->packet_id)]++, 0);
+			full++;
+		}
+		assert_true(full >= 100000u / sizes[i]);
+		tap_free(t);
+	}
+}
+
 static int start(void **state)
 {
 	test_eal_start(256);
@@ -152,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths_agree),
 		cmocka_unit_test(test_cutting),
+		cmocka_unit_test(test_identification_without_df),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
