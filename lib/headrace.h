@@ -126,7 +126,8 @@ struct hr_tcp_params {
 			 9293 3.7.1) */
 	uint16_t iw_segments; /**< initial window in segments, 1..64; above 10 is beyond RFC 6928 */
 	uint16_t pmtu_min; /**< IPv4 bytes below which no ICMP error and no probe moves the path MTU
-			      (RFC 1191); IPv6 has 1280 */
+			      (RFC 1191): a path that carries less gets packets without DF; IPv6
+			      has 1280 */
 	uint8_t wscale; /**< window scale we offer, 0..14 (RFC 7323 2.2); 255 = from rcv_buf_bytes
 			   and rcv_buf_max_bytes */
 	uint8_t cc;     /**< enum hr_cc */

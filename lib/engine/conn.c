@@ -170,16 +170,17 @@ static void path_mtu(struct hr_worker *w, struct conn *c, uint32_t events)
 {
 	const struct hr_flow_key *k = &c->tcb.key;
 	struct hr_ip remote = {.family = hr_key_is6(k) ? 6 : 4};
+	bool df_clear = false;
 	uint16_t mtu;
 
 	memcpy(remote.b, k->raddr6, remote.family == 6 ? 16 : 4);
 	if (events & TCP_EV_PMTU) {
-		hr_pmtu_learn(w->ip, &remote, hr_tcp_pmtu(&c->tcb), w->now_us);
+		hr_pmtu_learn(w->ip, &remote, hr_tcp_pmtu(&c->tcb), c->tcb.df_clear, w->now_us);
 		w->pmtu_learned = true;
 	}
-	mtu = events & TCP_EV_OPEN ? hr_pmtu(w->ip, &remote, w->now_us) : 0;
+	mtu = events & TCP_EV_OPEN ? hr_pmtu(w->ip, &remote, w->now_us, &df_clear) : 0;
 	if (mtu != 0)
-		hr_tcp_pmtu_known(&w->tcp, &c->tcb, mtu);
+		hr_tcp_pmtu_known(&w->tcp, &c->tcb, mtu, df_clear);
 }
 
 void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)

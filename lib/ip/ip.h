@@ -101,11 +101,12 @@ void hr_nexthop_doubt(struct hr_ip_layer *ip, uint16_t nh);
  */
 
 /* IP bytes that the path to remote carries, as far as somebody learned less than the link's; 0 =
- * nothing known. */
-uint16_t hr_pmtu(const struct hr_ip_layer *ip, const struct hr_ip *remote, uint64_t now_us);
+ * nothing known. *df_clear: even those only when routers may cut them (IPv4). */
+uint16_t hr_pmtu(
+	const struct hr_ip_layer *ip, const struct hr_ip *remote, uint64_t now_us, bool *df_clear);
 /* A connection found out; good for ten minutes. */
-void hr_pmtu_learn(
-	struct hr_ip_layer *ip, const struct hr_ip *remote, uint16_t mtu, uint64_t now_us);
+void hr_pmtu_learn(struct hr_ip_layer *ip, const struct hr_ip *remote, uint16_t mtu, bool df_clear,
+	uint64_t now_us);
 
 /* --- input and time
  * -------------------------------------------------------------------------------------------------

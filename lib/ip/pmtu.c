@@ -19,6 +19,7 @@ struct hr_pmtu_entry {
 	uint64_t at_us; /* learned; 0 = free */
 	uint8_t addr[16];
 	uint8_t family;
+	bool df_clear;
 	uint16_t mtu;
 };
 
@@ -36,21 +37,25 @@ static bool is(const struct hr_pmtu_entry *e, const struct hr_ip *remote)
 	       memcmp(e->addr, remote->b, sizeof(e->addr)) == 0;
 }
 
-uint16_t hr_pmtu(const struct hr_ip_layer *ip, const struct hr_ip *remote, uint64_t now_us)
+uint16_t hr_pmtu(
+	const struct hr_ip_layer *ip, const struct hr_ip *remote, uint64_t now_us, bool *df_clear)
 {
 	const struct hr_pmtu_entry *e;
 
+	*df_clear = false;
 	if (likely(ip->pmtu == NULL))
 		return 0;
 	e = bucket_of(ip, remote);
 	for (unsigned i = 0; i < WAYS; i++)
-		if (is(&e[i], remote))
-			return now_us - e[i].at_us < KEEP_US ? e[i].mtu : 0;
+		if (is(&e[i], remote) && now_us - e[i].at_us < KEEP_US) {
+			*df_clear = e[i].df_clear;
+			return e[i].mtu;
+		}
 	return 0;
 }
 
-void hr_pmtu_learn(
-	struct hr_ip_layer *ip, const struct hr_ip *remote, uint16_t mtu, uint64_t now_us)
+void hr_pmtu_learn(struct hr_ip_layer *ip, const struct hr_ip *remote, uint16_t mtu, bool df_clear,
+	uint64_t now_us)
 {
 	struct hr_pmtu_entry *e, *to;
 
@@ -69,8 +74,10 @@ void hr_pmtu_learn(
 		if (e[i].at_us < to->at_us)
 			to = &e[i];
 	}
-	*to = (struct hr_pmtu_entry){
-		.at_us = RTE_MAX(now_us, UINT64_C(1)), .family = remote->family, .mtu = mtu};
+	*to = (struct hr_pmtu_entry){.at_us = RTE_MAX(now_us, UINT64_C(1)),
+		.family = remote->family,
+		.mtu = mtu,
+		.df_clear = df_clear};
 	memcpy(to->addr, remote->b, sizeof(to->addr));
 }
 

@@ -66,11 +66,11 @@ static inline struct tcb_ext *tcb_ext(const struct tcp_ctx *c, const struct tcb 
 /* States in which the peer may still send data. */
 #define TCPS_RECEIVING (BIT(TCPS_ESTABLISHED) | BIT(TCPS_FIN_WAIT_1) | BIT(TCPS_FIN_WAIT_2))
 
-_Static_assert(HR_REASON_COUNT <= 16 && HR_SOFT_COUNT <= 16, "four bits each in the tcb");
+_Static_assert(HR_REASON_COUNT <= 16 && HR_SOFT_COUNT <= 8, "four and three bits in the tcb");
 
 static inline uint32_t tcb_soft_error(struct tcb *t, enum hr_soft_error what)
 {
-	t->soft_error = what & 0xf;
+	t->soft_error = what & 0x7;
 	return TCP_EV_ERROR;
 }
 

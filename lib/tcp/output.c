@@ -13,7 +13,7 @@ static void fill(struct tcp_ctx *c, struct tcb *t, struct tcp_out *o, uint64_t n
 	const struct hr_tcp_params *p = tcp_params(c, t);
 
 	o->ttl = p->ttl;
-	o->may_fragment = !p->pmtud;
+	o->may_fragment = !p->pmtud || t->df_clear;
 	o->tos = (uint8_t)(p->dscp << 2);
 	if (t->flags & TF_TS) {
 		o->opts |= TCPO_TS;
@@ -388,6 +388,7 @@ static bool out_mtu_probe(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, str
 	hr_pmtu_probe_sent(c, t, size);
 	out_payload(c, t, seq, size, false, now_us, o);
 	o->seg_size = (uint16_t)size;
+	o->may_fragment = false; /* else it tells nothing */
 	hr_count_n(c->m, HR_C_bytes_out, size);
 	hr_timer_sent(c, t, now_us);
 	return true;

@@ -8,7 +8,8 @@
  *   pl_floor --- snd_mss --- probe --- pl_fail --- pl_max
  *     base       carried     asked      did not      what the first segments had
  *
- * A connection that was never lowered has no state for this.
+ * A connection that was never lowered has no state for this. An IPv4 path that carries less than
+ * pmtu_min gets segments of that size without DF, for its routers to cut.
  */
 #include "tcp/core.h"
 
@@ -35,16 +36,16 @@ uint16_t hr_tcp_pmtu(const struct tcb *t)
 	return (uint16_t)hr_min(t->snd_mss + fixed_bytes(t), (uint32_t)UINT16_MAX);
 }
 
-/* Everything in flight that is larger than a segment now goes again, at once and without touching
- * cwnd: nothing was lost to congestion (RFC 1191 6.4). */
-static void resend_larger(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x)
+/* Everything in flight with more than len bytes goes again, at once and without touching cwnd:
+ * nothing was lost to congestion (RFC 1191 6.4). */
+static void resend_larger(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, uint32_t len)
 {
 	struct tx_range *r;
 	bool some = false;
 
 	HR_RANGE_FOREACH(c, t, i, r)
 	{
-		if ((r->flags & (TR_SACKED | TR_LOST)) || r->end - r->seq <= t->snd_mss)
+		if ((r->flags & (TR_SACKED | TR_LOST)) || r->end - r->seq <= len)
 			continue;
 		hr_range_mark(x, r, TR_LOST, 0);
 		some = true;
@@ -84,12 +85,32 @@ static bool lower(struct tcp_ctx *c, struct tcb *t, uint32_t mtu, uint64_t now_u
 	t->snd_mss = (uint16_t)mss;
 	hr_count(c->m, HR_C_pmtu_lowered);
 	if (x != NULL)
-		resend_larger(c, t, x);
+		resend_larger(c, t, x, mss);
+	return true;
+}
+
+/*
+ * RFC 1191 3 lets a path carry as little as 68 bytes. Segments that small serve attackers better
+ * than anybody else; but with DF set the least that we send would never arrive. So routers may cut
+ * it, as Linux lets them (ip_rt_min_pmtu); what they dropped goes again.
+ */
+static bool let_fragment(struct tcp_ctx *c, struct tcb *t, uint32_t mtu)
+{
+	struct tcb_ext *x;
+
+	if (t->df_clear)
+		return false;
+	t->df_clear = true;
+	x = hr_ext_get(c, t);
+	if (x != NULL)
+		resend_larger(c, t, x, mtu - hr_min(mtu, fixed_bytes(t)));
 	return true;
 }
 
 uint32_t hr_pmtu_too_big(struct tcp_ctx *c, struct tcb *t, uint32_t mtu, uint64_t now_us)
 {
+	bool news;
+
 	if (!tcp_params(c, t)->pmtud || !tcb_in(t, TCPS_SYNCHRONISED))
 		return 0;
 	/* RFC 8201 4: a link that carries less than 1280 bytes does not exist; RFC 791: nor one
@@ -97,16 +118,21 @@ uint32_t hr_pmtu_too_big(struct tcp_ctx *c, struct tcb *t, uint32_t mtu, uint64_
 	 * 68. Whoever says so lies, or is broken. */
 	if (mtu < (hr_key_is6(&t->key) ? TCP_MIN_PMTU6 : 68u))
 		return 0;
-	return lower(c, t, mtu, now_us, RAISE_MS) ? TCP_EV_OUTPUT | TCP_EV_PMTU : 0;
+	news = lower(c, t, mtu, now_us, RAISE_MS);
+	if (mtu < least_mtu(c, t))
+		news |= let_fragment(c, t, mtu);
+	return news ? TCP_EV_OUTPUT | TCP_EV_PMTU : 0;
 }
 
 /* Another connection knows the path: from the first segment on. */
-void hr_tcp_pmtu_known(struct tcp_ctx *c, struct tcb *t, uint16_t mtu)
+void hr_tcp_pmtu_known(struct tcp_ctx *c, struct tcb *t, uint16_t mtu, bool df_clear)
 {
 	uint32_t mss = hr_max((uint32_t)mtu, least_mtu(c, t)) - fixed_bytes(t);
 
-	if (tcp_params(c, t)->pmtud && tcb_in(t, TCPS_SYNCHRONISED))
-		t->snd_mss = (uint16_t)hr_min((uint32_t)t->snd_mss, mss);
+	if (!tcp_params(c, t)->pmtud || !tcb_in(t, TCPS_SYNCHRONISED))
+		return;
+	t->snd_mss = (uint16_t)hr_min((uint32_t)t->snd_mss, mss);
+	t->df_clear = df_clear && !hr_key_is6(&t->key);
 }
 
 /*
@@ -207,6 +233,7 @@ uint32_t hr_pmtu_on_ack(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 		}
 	} else if (seq_ge(t->snd_una, x->pl_end)) {
 		t->snd_mss = hr_max(t->snd_mss, x->pl_probe);
+		t->df_clear = false; /* the probe had DF set */
 		hr_count(c->m, HR_C_pmtu_raised);
 		next_step(t, x, now_us);
 		x->pl_live = t->snd_mss < x->pl_max;

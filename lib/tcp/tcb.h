@@ -169,7 +169,8 @@ struct tcb {
 	uint16_t snd_wraps;     /* times snd_una went round past iss + 1 */
 	uint8_t keep_probes;    /* unanswered keep-alive probes */
 	uint8_t reason : 4;     /* enum hr_reason, valid when CLOSED */
-	uint8_t soft_error : 4; /* enum hr_soft_error, the last one */
+	uint8_t soft_error : 3; /* enum hr_soft_error, the last one */
+	uint8_t df_clear : 1;   /* IPv4: routers may cut what we send (pmtu.c) */
 	union {
 		struct tx_range range; /* the embedded one */
 		uint32_t sent_ms;      /* while nothing is in flight: when something left last */

@@ -244,8 +244,9 @@ uint32_t hr_tcp_icmp(struct tcp_ctx *c, struct tcb *t, uint8_t family, uint8_t t
 
 /* IP bytes of a full segment. */
 uint16_t hr_tcp_pmtu(const struct tcb *t);
-/* What other connections learned of the path; when ESTABLISHED, before output. */
-void hr_tcp_pmtu_known(struct tcp_ctx *c, struct tcb *t, uint16_t mtu);
+/* What other connections learned of the path; when ESTABLISHED, before output. df_clear: it carries
+ * less than mtu, in pieces. */
+void hr_tcp_pmtu_known(struct tcp_ctx *c, struct tcb *t, uint16_t mtu, bool df_clear);
 
 /* --- application side
  * ------------------------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ static void duplicates_before_the_report(struct talk *v)
 	counted(v, fast_recoveries, 0);
 }
 
-/* PM-3, and RFC 8201 4: 1280 is the least of IPv6: less is not believed; of IPv4 pmtu_min is. */
+/* PM-3, and RFC 8201 4: 1280 is the least of IPv6: less is not believed; of IPv4 pmtu_min is, and
+ * DF is clear. */
 static void not_below_the_least(struct talk *v)
 {
 	given_path(v, true);
@@ -94,8 +95,126 @@ static void not_below_the_least(struct talk *v)
 		return;
 	}
 	expect(v, hr_tcp_pmtu(v->t) == v->params.pmtu_min);
+	while (v->next_said != v->n_said) {
+		struct tcp_out o = says_something(v);
+
+		expect(v, o.seg_size == 512 && o.may_fragment);
+	}
+}
+
+/* Everything that was said and not yet expected; all of it lets routers cut, or none. */
+static uint32_t said_bytes(struct talk *v, bool df_clear)
+{
+	uint32_t bytes = 0;
+
+	while (v->next_said != v->n_said) {
+		struct tcp_out o = says_something(v);
+
+		expect(v, o.may_fragment == df_clear && o.seg_size <= 512);
+		bytes += o.payload_len;
+	}
+	return bytes;
+}
+
+/* PM-8: exactly the least is a size like any other; less, and what was dropped goes again with DF
+ * clear, once; so does all that follows. */
+static void below_the_least_df_is_clear(struct talk *v)
+{
+	uint32_t cwnd;
+
+	given_path(v, true);
+	app_sends(v, 1400);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1400);
+	if (v->world->ip6) {
+		router_says(v, 1, 1279);
+		silent(v);
+		not_told(v, TCP_EV_PMTU);
+		expect(v, !v->t->df_clear);
+		return;
+	}
+	cwnd = v->t->cwnd;
+	router_says(v, 1, 552);
+	expect(v, said_bytes(v, false) == 1400);
+	told(v, TCP_EV_PMTU);
+	after(v, MS(20));
+	router_says(v, 1, 551);
+	/* 512 and 512: the rest is as short as the router can have passed. */
+	expect(v, said_bytes(v, true) == 1024);
+	told(v, TCP_EV_PMTU);
+	router_says(v, 1, 296);
+	silent(v);
+	not_told(v, TCP_EV_PMTU);
+	expect(v, v->t->cwnd == cwnd);
+	counted(v, rto_fired, 0);
+	after(v, MS(20));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1401);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1401, .len = 100);
+	hears(v, .flags = ACK, .seq = 101, .ack = 1401, .len = 1000);
+	expect(v, says_something(v).may_fragment);
+	app_sends(v, 700);
+	expect(v, said_bytes(v, true) == 512);
+}
+
+/* PM-8: in one step, too; and a peer with small segments had nothing to lower. */
+static void far_below_the_least(struct talk *v)
+{
+	if (v->world->ip6)
+		return;
+	v->params.mss = 0;
+	given_established(v, .mss = 500, .ts = true);
+	app_sends(v, 400);
+	expect(v, said_bytes(v, false) == 400);
+	router_says(v, 1, 67);
+	silent(v);
+	router_says(v, 1, 68);
+	told(v, TCP_EV_PMTU);
+	expect(v, said_bytes(v, true) == 400);
+	expect(v, v->t->snd_mss == 488);
+	after(v, MS(20));
+	hears(v, .flags = ACK, .seq = 1, .ack = 401);
+	expect(v, v->t->ext == 0);
+}
+
+/* PM-8, PM-2: the search for more begins after ten minutes as always, with DF set: fragments would
+ * tell nothing. When the probe arrives, DF is back. */
+static void df_is_back_with_a_larger_size(struct talk *v)
+{
+	bool probed = false;
+
+	if (v->world->ip6)
+		return;
+	given_path(v, true);
+	app_sends(v, 1400);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1400);
+	router_says(v, 1, 296);
+	expect(v, said_bytes(v, true) == 1400);
+	after(v, MS(50));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1401);
+	after(v, SEC(610));
+	app_sends(v, 3 * 1400);
+	while (v->next_said != v->n_said) {
+		struct tcp_out o = says_something(v);
+
+		expect(v, o.may_fragment == (o.seg_size == 512));
+		probed |= o.seg_size == 1400 && o.payload_len == 1400;
+	}
+	expect(v, probed);
+	after(v, MS(50));
+	hears(v, .flags = ACK, .seq = 1, .ack = v->t->snd_nxt - v->iss);
+	expect(v, v->t->snd_mss == 1400 && !v->t->df_clear);
 	while (v->next_said != v->n_said)
-		expect(v, says_something(v).seg_size == 512);
+		expect(v, !says_something(v).may_fragment);
+}
+
+/* PM-7, PM-8: what another connection learned of such a path; no IPv6 path is one. */
+static void known_to_need_fragments(struct talk *v)
+{
+	v->params.mss = 0;
+	given_established(v, .mss = 1400);
+	hr_tcp_pmtu_known(&v->ctx, v->t, v->world->ip6 ? 1280 : 552, true);
+	app_sends(v, 1000);
+	expect(v, says_something(v).may_fragment == !v->world->ip6);
+	swallow(v);
 }
 
 /* PM-5's other half: switched off, reports mean nothing. */
@@ -123,7 +242,7 @@ static void known_from_the_start(struct talk *v)
 {
 	v->params.mss = 0;
 	given_established(v, .mss = 1400);
-	hr_tcp_pmtu_known(&v->ctx, v->t, 1300);
+	hr_tcp_pmtu_known(&v->ctx, v->t, 1300, false);
 	app_sends(v, 2000);
 	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1300 - fixed(v));
 	hears(v, .flags = ACK, .seq = 1, .ack = 1301 - fixed(v));
@@ -309,6 +428,10 @@ static const struct talk_test tests[] = {
 	TALK(only_what_is_too_big),
 	TALK(duplicates_before_the_report),
 	TALK(not_below_the_least),
+	TALK(below_the_least_df_is_clear),
+	TALK(far_below_the_least),
+	TALK(df_is_back_with_a_larger_size),
+	TALK(known_to_need_fragments),
 	TALK(not_when_switched_off),
 	TALK(dont_fragment),
 	TALK(known_from_the_start),
