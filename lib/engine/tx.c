@@ -11,9 +11,10 @@
 #include "engine/worker.h"
 
 enum tx_end {
-	TX_IDLE,   /* nothing more to send */
-	TX_TURN,   /* its share of this turn is used up */
-	TX_STALLED /* for want of mbufs or of room in the port */
+	TX_IDLE,     /* nothing more to send */
+	TX_TURN,     /* its share of this turn is used up */
+	TX_STALLED,  /* for want of mbufs or of room in the port */
+	TX_RESOLVING /* the next hop's address is not known; whoever tells it takes a turn */
 };
 
 bool hr_tx_refill(struct hr_worker *w, uint32_t want)
@@ -127,9 +128,7 @@ static void emitted(struct hr_worker *w, struct conn *c, const struct tcp_out *o
  */
 static bool resolving(struct hr_worker *w, const struct conn *c)
 {
-	const struct hr_nexthop *nh = hr_nexthop(w->ip, c->nexthop);
-
-	return nh->state == NH_INCOMPLETE && nh->pending_n >= RTE_DIM(nh->pending);
+	return hr_nexthop_full(w->ip, c->nexthop);
 }
 
 /* At most HR_TX_TURN_MAX bytes of one connection. */
@@ -144,8 +143,10 @@ static enum tx_end tx_conn(struct hr_worker *w, struct conn *c)
 		struct tcp_out o;
 		bool more;
 
-		if (limit == 0 || resolving(w, c))
+		if (limit == 0)
 			return TX_STALLED;
+		if (resolving(w, c))
+			return TX_RESOLVING;
 		more = hr_tcp_output(&w->tcp, &c->tcb, limit, w->out_us, &o, &events);
 		if (more)
 			emitted(w, c, &o);
@@ -175,6 +176,7 @@ void hr_tx_run(struct hr_worker *w)
 	uint32_t n = w->dirty.n;
 
 	w->stalled = false;
+	w->put_off = 0;
 	while (n-- > 0) {
 		struct conn *c = hr_conn_at(w, w->dirty.head);
 		enum tx_end end;
@@ -189,15 +191,50 @@ void hr_tx_run(struct hr_worker *w)
 		end = c->tcb.state == TCPS_CLOSED ? TX_IDLE : tx_conn(w, c);
 		if (c->eflags & EF_DONE)
 			end = TX_IDLE;
-		else if (starved(w, c) && end == TX_IDLE)
+		else if (starved(w, c) && (end == TX_IDLE || end == TX_RESOLVING))
 			end = TX_STALLED;
 		hr_conn_rearm(w, c);
 		if (end == TX_IDLE)
 			continue;
 		hr_conn_dirty(w, c);
-		if (end == TX_STALLED)
-			w->stalled = true;
+		w->stalled |= end == TX_STALLED;
+		w->put_off += end != TX_TURN;
 	}
+	if (unlikely(w->stalled))
+		w->stall_avail = rte_mempool_avail_count(w->pool);
+}
+
+static bool staged(const struct hr_worker *w)
+{
+	for (unsigned p = 0; p < w->e->cfg.n_ports; p++)
+		if (w->stage[p].n > 0)
+			return true;
+	return false;
+}
+
+/*
+ * Who waits for memory or for a port asks again soon, and less often while nothing happens: a
+ * worker that sleeps until its deadline would hardly sleep.
+ */
+void hr_tx_back_off(struct hr_worker *w, bool worked)
+{
+	if (worked || w->stall_us == 0 || !(w->stalled || staged(w)))
+		w->stall_us = HR_TX_STALL_US;
+	else
+		w->stall_us = RTE_MIN(2 * w->stall_us, (uint32_t)HR_TX_STALL_MAX_US);
+}
+
+uint64_t hr_tx_deadline(const struct hr_worker *w)
+{
+	if (w->dirty.n > w->put_off)
+		return w->now_us;
+	/* What waits for an address goes on with the next hop's timer, or with what comes in. */
+	if (!w->stalled && !staged(w))
+		return HR_NEVER;
+	/* Memory came back since it was looked for. More of it each time, or this would not end. */
+	if (w->stalled && rte_mempool_avail_count(w->pool) > w->stall_avail)
+		return w->now_us;
+	return w->now_us + w->stall_us;
 }
 
 void hr_tx_ack_now(struct hr_worker *w, struct conn *c)

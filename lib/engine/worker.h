@@ -23,19 +23,20 @@
 #include "port/port.h"
 #include "proto/frame.h"
 
-#define HR_RX_BURST     64
-#define HR_TX_STAGE     512 /* frames waiting for a port */
-#define HR_TX_SPARE     128 /* mbufs at hand for sending, so that what the core emits can be sent */
-#define HR_RST_BUCKETS  256
-#define HR_TX_RESERVE   32          /* of them: for segments without payload */
-#define HR_TX_STALL_US  100         /* when to try again what pool or port refused */
-#define HR_TX_TURN_MAX  (64u << 10) /* bytes per connection and turn */
-#define HR_TIMER_BUDGET 1024        /* timer nodes, half-open and TIME-WAIT entries per turn */
-#define HR_SWEEP_STEP   4096        /* connections looked at per turn after a next hop failed */
-#define HR_SLICES       256         /* slices per on_data call */
-#define HR_MAILBOX      1024        /* messages, and packets per pair of workers */
-#define HR_SYN_ATTEMPTS 16          /* tcp_syn.retries has 4 bits */
-#define HR_APP_TIMERS   (1u << 20)
+#define HR_RX_BURST        64
+#define HR_TX_STAGE        512 /* frames waiting for a port */
+#define HR_TX_SPARE        128 /* mbufs at hand for sending, so that what the core emits can be sent */
+#define HR_RST_BUCKETS     256
+#define HR_TX_RESERVE      32          /* of them: for segments without payload */
+#define HR_TX_STALL_US     100         /* when to try again what pool or port refused */
+#define HR_TX_STALL_MAX_US 6400        /* the same after many attempts in vain */
+#define HR_TX_TURN_MAX     (64u << 10) /* bytes per connection and turn */
+#define HR_TIMER_BUDGET    1024        /* timer nodes, half-open and TIME-WAIT entries per turn */
+#define HR_SWEEP_STEP      4096        /* connections looked at per turn after a next hop failed */
+#define HR_SLICES          256         /* slices per on_data call */
+#define HR_MAILBOX         1024        /* messages, and packets per pair of workers */
+#define HR_SYN_ATTEMPTS    16          /* tcp_syn.retries has 4 bits */
+#define HR_APP_TIMERS      (1u << 20)
 
 /* A listener: what hr_listen() was given. */
 struct hr_service {
@@ -97,8 +98,11 @@ struct hr_worker {
 	bool force_copy;
 	bool stalled; /* the last output stage ended for want of mbufs or of room in a port */
 	bool pool_checked;
-	bool pmtu_learned; /* ip/pmtu.c holds something */
-	int64_t pool_left; /* mbufs above the watermark, counted down within a turn */
+	bool pmtu_learned;    /* ip/pmtu.c holds something */
+	int64_t pool_left;    /* mbufs above the watermark, counted down within a turn */
+	uint32_t put_off;     /* connections that it left dirty because they must wait */
+	uint32_t stall_avail; /* mbufs in the pool at its end */
+	uint32_t stall_us;    /* until it is tried again */
 	struct hr_fifo ready, dirty, done;
 	struct hr_table *table;
 	uint32_t table_changes; /* references looked up before a change are looked up again */
@@ -272,6 +276,10 @@ bool hr_tx_reply(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key
 bool hr_tx_reply_routed(struct hr_worker *w, const struct hr_flow_key *k, const struct tcp_out *o);
 void hr_tx_emit(void *worker, unsigned port, struct rte_mbuf *m);
 void hr_tx_flush(struct hr_worker *w);
+/* The end of a turn, in which something happened or nothing. */
+void hr_tx_back_off(struct hr_worker *w, bool worked);
+/* When output that was put off is tried again. */
+uint64_t hr_tx_deadline(const struct hr_worker *w);
 void hr_tx_fini(struct hr_worker *w);
 bool hr_tx_refill(struct hr_worker *w, uint32_t want);
 /* Frames that a port's staging can still take; sends what is staged when it is nearly full. */

@@ -73,24 +73,14 @@ unsigned hr_worker_turn(struct hr_worker *w)
 
 	w->in_turn = false;
 	work = w->rx_n + w->calls_n + w->tx_n;
+	hr_tx_back_off(w, work != 0);
 	account(w, rte_rdtsc() - cycles, work);
 	return work;
 }
 
-/* When output that was put off is tried again. */
-static uint64_t output_deadline(const struct hr_worker *w)
-{
-	for (unsigned p = 0; p < w->e->cfg.n_ports; p++)
-		if (w->stage[p].n > 0)
-			return w->now_us + HR_TX_STALL_US;
-	if (w->dirty.n == 0)
-		return HR_NEVER;
-	return w->stalled ? w->now_us + HR_TX_STALL_US : w->now_us;
-}
-
 uint64_t hr_worker_deadline(struct hr_worker *w)
 {
-	uint64_t now_us = hr_worker_time(w), at = output_deadline(w);
+	uint64_t now_us = hr_worker_time(w), at = hr_tx_deadline(w);
 
 	if (w->ready.n > 0 || w->handed_n > 0 || w->sweep_left > 0 || hr_mailbox_waiting(w))
 		return now_us;

@@ -91,6 +91,8 @@ struct hr_nexthop *hr_nexthop(struct hr_ip_layer *ip, uint16_t nh);
 /* Send an IP packet (data start = IP header) to nh: prepends Ethernet and emits, or queues it while
  * resolving. Takes ownership. Returns false when nh has FAILED (the packet is freed). */
 bool hr_nexthop_send(struct hr_ip_layer *ip, uint16_t nh, struct rte_mbuf *m, uint64_t now_us);
+/* True while another packet to nh would push out one that waits for its address. */
+bool hr_nexthop_full(const struct hr_ip_layer *ip, uint16_t nh);
 /* TCP made forward progress through nh: it is reachable (RFC 4861 7.3.1). */
 void hr_nexthop_confirm(struct hr_ip_layer *ip, uint16_t nh, uint64_t now_us);
 /* TCP hears nothing from beyond nh: the next packet through it makes us ask (RFC 1122 3.3.1.4). */

@@ -46,6 +46,7 @@ int hr_ip_create(const struct hr_ip_config *cfg, struct hr_ip_layer **out, char 
 	ip->echo_rate.per_s = HR_IP_ECHO_PER_S;
 	ip->error_rate.per_s = cfg->cfg->rst_per_s;
 	ip->back_rate.per_s = HR_NH_BACK_PER_S;
+	ip->waiting_max = RTE_MAX(cfg->pool->size / HR_NH_SHARE, (uint32_t)HR_NH_PENDING);
 	ret = copy_ports(ip, err, errlen);
 	if (ret == 0)
 		ret = hr_laddr_init(ip, err, errlen);

@@ -7,6 +7,7 @@
  *   route.c      prefixes, gateways, the choice of a source address
  *   nhtable.c    where entries live: hash, list of the unused, heap of deadlines
  *   neighbour.c  what entries do: the state machine of RFC 4861 7.3, for ARP too
+ *   waiting.c    packets that wait for an address
  *   arp.c ndp.c  the two languages it is spoken in
  *   icmp.c       echo and errors
  *   announce.c   telling the neighbours about us
@@ -24,6 +25,7 @@
 #define HR_NH_BACK_PER_S                                                                           \
 	256 /* new next hops that strangers may cost us: 6 s of them are far from HR_NH_MAX */
 #define HR_NH_PENDING   4 /* packets per next hop that wait for its address */
+#define HR_NH_SHARE     8 /* of the pool, at most one part in so many waits for addresses */
 #define HR_ANNOUNCE_MAX 64
 
 /* RFC 4861 10, and RFC 1122 2.3.2.1 for ARP: at most one request per second and destination. */
@@ -83,6 +85,7 @@ struct hr_nh_entry {
 	uint32_t reach_us;  /* randomised lifetime of REACHABLE (RFC 4861 6.3.2) */
 	uint16_t hash_next; /* also chains the free entries */
 	uint16_t lru_prev, lru_next;
+	uint16_t wait_prev, wait_next;
 	uint16_t heap_pos; /* 0 = no deadline */
 	bool delay;        /* STALE and in use: the deadline starts probing (DELAY of RFC 4861) */
 	bool told_failed;  /* unreachable() was called for a failure and not yet for a recovery */
@@ -122,9 +125,11 @@ struct hr_ip_layer {
 	uint16_t *bucket;
 	uint16_t *heap; /* from 1 */
 	uint16_t heap_n;
-	uint16_t nh_top;             /* highest number in use so far */
-	uint16_t nh_free;            /* first of the free ones */
-	uint16_t lru_head, lru_tail; /* unused entries, oldest first */
+	uint16_t nh_top;               /* highest number in use so far */
+	uint16_t nh_free;              /* first of the free ones */
+	uint16_t lru_head, lru_tail;   /* unused entries, oldest first */
+	uint16_t wait_head, wait_tail; /* with packets that wait, for longest first */
+	uint32_t waiting, waiting_max; /* packets that wait, of all */
 	uint64_t hash_key[2];
 	uint16_t nh_last;           /* the next hop that was routed to last, 0 = none */
 	struct hr_pmtu_entry *pmtu; /* NULL = nothing learned yet */
@@ -162,9 +167,18 @@ struct hr_nh_entry *hr_nh_create(
 /* Forget an entry without references; its waiting packets are freed. */
 void hr_nh_release(struct hr_ip_layer *ip, struct hr_nh_entry *e);
 void hr_nh_hold(struct hr_ip_layer *ip, struct hr_nh_entry *e);
-void hr_nh_drop_pending(struct hr_nh_entry *e);
 void hr_nh_deadline(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t at_us);
 uint16_t hr_nh_number(const struct hr_ip_layer *ip, const struct hr_nh_entry *e);
+
+/* waiting.c */
+/* Takes m; another packet may give way for it. */
+void hr_nh_wait(struct hr_ip_layer *ip, struct hr_nh_entry *e, struct rte_mbuf *m);
+/* All that waited for e, oldest first: they are the caller's. */
+unsigned hr_nh_waited(
+	struct hr_ip_layer *ip, struct hr_nh_entry *e, struct rte_mbuf *m[HR_NH_PENDING]);
+/* False when there is none. */
+bool hr_nh_drop_oldest(struct hr_ip_layer *ip, struct hr_nh_entry *e);
+void hr_nh_drop_pending(struct hr_ip_layer *ip, struct hr_nh_entry *e);
 
 /* neighbour.c */
 /* What a message told about e: its MAC (NULL: nothing), and the two flags of RFC 4861 7.2.5. */

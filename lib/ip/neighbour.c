@@ -28,14 +28,23 @@ static bool solicit(struct hr_ip_layer *ip, struct hr_nh_entry *e)
 
 /* Ask, and come back in a second; when the pool is empty the attempt does not count and comes
  * sooner. */
-static void ask(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us)
+static bool ask(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us)
 {
-	if (solicit(ip, e)) {
-		e->nh.tries++;
-		hr_nh_deadline(ip, e, now_us + HR_NH_RETRY_US);
-	} else {
-		hr_nh_deadline(ip, e, now_us + HR_NO_MBUF_US);
-	}
+	bool asked = solicit(ip, e);
+
+	e->nh.tries += asked;
+	hr_nh_deadline(ip, e, now_us + (asked ? HR_NH_RETRY_US : HR_NO_MBUF_US));
+	return asked;
+}
+
+/*
+ * The same with a packet's memory when there is no other: what waits would wait for ever if the
+ * pool were empty because of it. Not at the first attempt: memory may be back in a moment.
+ */
+static void ask_again(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us)
+{
+	while (!ask(ip, e, now_us) && hr_nh_drop_oldest(ip, e))
+		;
 }
 
 static void enter_incomplete(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us)
@@ -70,7 +79,7 @@ static void fail(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us)
 {
 	e->nh.state = NH_FAILED;
 	e->told_failed = true;
-	hr_nh_drop_pending(e);
+	hr_nh_drop_pending(ip, e);
 	hr_nh_deadline(ip, e, now_us + HR_NH_FAILED_US);
 	hr_count(ip->cfg.m, HR_C_arp_failed);
 	ip->cfg.unreachable(ip->cfg.arg, hr_nh_number(ip, e));
@@ -83,19 +92,6 @@ static void transmit(struct hr_ip_layer *ip, struct hr_nh_entry *e, struct rte_m
 	must(p != NULL);
 	memcpy(p, e->nh.l2, RTE_ETHER_HDR_LEN);
 	ip->cfg.emit(ip->cfg.arg, e->nh.port, m);
-}
-
-/* RFC 1122 2.3.2.2 (SHOULD save at least one), RFC 4861 7.2.2: the newest replace the oldest. */
-static void enqueue(struct hr_nh_entry *e, struct rte_mbuf *m)
-{
-	struct hr_nexthop *h = &e->nh;
-
-	if (h->pending_n == HR_NH_PENDING) {
-		rte_pktmbuf_free(h->pending[0]);
-		memmove(h->pending, h->pending + 1, (HR_NH_PENDING - 1) * sizeof(h->pending[0]));
-		h->pending_n--;
-	}
-	h->pending[h->pending_n++] = m;
 }
 
 bool hr_nexthop_send(struct hr_ip_layer *ip, uint16_t nh, struct rte_mbuf *m, uint64_t now_us)
@@ -116,7 +112,7 @@ bool hr_nexthop_send(struct hr_ip_layer *ip, uint16_t nh, struct rte_mbuf *m, ui
 		transmit(ip, e, m);
 		return true;
 	case NH_INCOMPLETE:
-		enqueue(e, m);
+		hr_nh_wait(ip, e, m);
 		if (e->nh.deadline_us == HR_NEVER)
 			enter_incomplete(ip, e, now_us);
 		return true;
@@ -126,7 +122,7 @@ bool hr_nexthop_send(struct hr_ip_layer *ip, uint16_t nh, struct rte_mbuf *m, ui
 			rte_pktmbuf_free(m);
 			return false;
 		}
-		enqueue(e, m);
+		hr_nh_wait(ip, e, m);
 		enter_incomplete(ip, e, now_us);
 		return true;
 	default:
@@ -161,13 +157,13 @@ void hr_nexthop_doubt(struct hr_ip_layer *ip, uint16_t nh)
 static void resolved(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us)
 {
 	uint16_t nh = hr_nh_number(ip, e);
-	unsigned n = e->nh.pending_n;
+	struct rte_mbuf *m[HR_NH_PENDING];
+	unsigned n = hr_nh_waited(ip, e, m);
 	bool tell = e->told_failed;
 
-	e->nh.pending_n = 0;
 	e->told_failed = false;
 	for (unsigned i = 0; i < n; i++)
-		hr_nexthop_send(ip, nh, e->nh.pending[i], now_us);
+		hr_nexthop_send(ip, nh, m[i], now_us);
 	if (tell)
 		ip->cfg.unreachable(ip->cfg.arg, nh);
 }
@@ -209,7 +205,7 @@ static void timer(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t now_us
 		if (e->nh.tries >= HR_NH_TRIES)
 			fail(ip, e, now_us);
 		else
-			ask(ip, e, now_us);
+			ask_again(ip, e, now_us);
 		break;
 	case NH_REACHABLE:
 		if (e->nh.confirmed_us + e->reach_us > now_us)

@@ -32,7 +32,7 @@ int hr_nh_init(struct hr_ip_layer *ip, char *err, size_t errlen)
 void hr_nh_fini(struct hr_ip_layer *ip)
 {
 	for (unsigned i = 1; i <= ip->nh_top; i++)
-		hr_nh_drop_pending(&ip->nh[i]);
+		hr_nh_drop_pending(ip, &ip->nh[i]);
 	free(ip->heap);
 	free(ip->bucket);
 	free(ip->nh);
@@ -180,17 +180,10 @@ void hr_nh_deadline(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t at_u
 
 /* --- entries ------------------------------------------------------------------------------- */
 
-void hr_nh_drop_pending(struct hr_nh_entry *e)
-{
-	for (unsigned i = 0; i < e->nh.pending_n; i++)
-		rte_pktmbuf_free(e->nh.pending[i]);
-	e->nh.pending_n = 0;
-}
-
 void hr_nh_release(struct hr_ip_layer *ip, struct hr_nh_entry *e)
 {
 	must(e->nh.refs == 0 && e->nh.state != NH_FREE);
-	hr_nh_drop_pending(e);
+	hr_nh_drop_pending(ip, e);
 	hr_nh_deadline(ip, e, HR_NEVER);
 	lru_remove(ip, e);
 	unhash(ip, e);

@@ -274,6 +274,99 @@ static void test_flood_of_neighbours(void **state)
 	long_flood(MANY_HOSTS);
 }
 
+/*
+ * Each of 250 made-up neighbours sends four SYNs to a worker with few mbufs. The answers wait for
+ * addresses that nobody will tell, but only with their share of the pool: a real client gets in at
+ * once, and its request for our address is answered, and when the neighbours were given up all
+ * memory is back.
+ */
+static void test_neighbours_and_memory(void **state)
+{
+	enum { NEIGHBOURS = 250, MBUFS = 1024 };
+	struct rte_mempool *pool = test_pool(1023);
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	uint8_t *bytes = sink_pattern(3000, 1);
+	uint64_t got = 0, begun;
+	struct hr_census c;
+	struct sink a;
+	struct pair p;
+
+	pair_open(&p, &(struct pair_opts){.max_half_open = 100, .mbufs = MBUFS});
+	assert_int_equal(hr_listen(p.e[PAIR_B], NULL, 7, &counter, &got, NULL), 0);
+	for (unsigned i = 0; i < 4 * NEIGHBOURS; i++) {
+		hand(&p, forged(&p, pool, i, TCPF_SYN, 7, NEIGHBOURS));
+		if (i % 50 == 49)
+			pair_round(&p);
+	}
+	hr_worker_census(pair_worker(&p, PAIR_B, 0), &c);
+	assert_in_range(c.mbufs, 1, MBUFS / 8);
+	assert_true(pair_count(&p, PAIR_B, "arp_crowded") > 0);
+	sink_init(&a);
+	a.w = pair_worker(&p, PAIR_A, 0);
+	a.out = bytes;
+	a.out_len = 3000;
+	a.close_when_sent = true;
+	begun = p.now_us;
+	assert_int_equal(hr_connect(a.w, &remote, 7, &sink_app, &a, NULL, &a.c), 0);
+	pair_run(&p, NULL, NULL, 500000);
+	assert_int_equal(a.opens, 1);
+	assert_int_equal(a.closes, 1);
+	assert_int_equal(a.reason, HR_CLOSED);
+	assert_int_equal(got, 3000);
+	assert_int_equal(pair_count(&p, PAIR_A, "retransmits"), 0);
+	pair_run(&p, NULL, NULL, begun + 3100000 - p.now_us);
+	assert_int_equal(pair_count(&p, PAIR_B, "arp_failed"), NEIGHBOURS);
+	finish(&p);
+	assert_int_equal(test_pool_out(pool), 0);
+	free(bytes);
+}
+
+/*
+ * The pool of a worker is empty but for what it has at hand for sending, and that goes to answers
+ * which wait for made-up neighbours. It asks for them all the same, gives them up, and takes no
+ * turn after the other in vain meanwhile; when memory comes back it serves at once.
+ */
+static void test_neighbours_without_memory(void **state)
+{
+	enum { NEIGHBOURS = 250, MBUFS = 1024 };
+	struct rte_mempool *pool = test_pool(1023);
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	static struct rte_mbuf *held[MBUFS];
+	struct rte_mempool *mp;
+	unsigned n = 0;
+	uint64_t got = 0, rounds;
+	struct sink a;
+	struct pair p;
+
+	pair_open(&p, &(struct pair_opts){.max_half_open = 100, .mbufs = MBUFS});
+	assert_int_equal(hr_listen(p.e[PAIR_B], NULL, 7, &counter, &got, NULL), 0);
+	sink_init(&a);
+	a.w = pair_worker(&p, PAIR_A, 0);
+	assert_int_equal(hr_connect(a.w, &remote, 7, &sink_app, &a, NULL, &a.c), 0);
+	pair_run(&p, NULL, NULL, 10000);
+	assert_int_equal(a.opens, 1);
+	mp = hr_worker_pool(pair_worker(&p, PAIR_B, 0));
+	while ((held[n] = rte_pktmbuf_alloc(mp)) != NULL)
+		n++;
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		hand(&p, forged(&p, pool, i, TCPF_SYN, 7, NEIGHBOURS));
+	pair_round(&p);
+	assert_true(pair_drops(&p, PAIR_B, "tcp_syn_limit") > 0);
+	rounds = p.rounds;
+	pair_run(&p, NULL, NULL, 10000000);
+	assert_true(pair_count(&p, PAIR_B, "arp_failed") > 100);
+	assert_true(p.rounds - rounds < 20000);
+	rte_pktmbuf_free_bulk(held, n);
+	assert_int_equal(hr_send(a.w, a.c, "0123456789", 10), 10);
+	assert_int_equal(hr_shutdown(a.w, a.c), 0);
+	pair_run(&p, NULL, NULL, 500000);
+	assert_int_equal(got, 10);
+	assert_int_equal(a.closes, 1);
+	assert_int_equal(a.reason, HR_CLOSED);
+	finish(&p);
+	assert_int_equal(test_pool_out(pool), 0);
+}
+
 /* More completed handshakes than connections: those that find no room are told. */
 static void test_connection_limit(void **state)
 {
@@ -327,6 +420,8 @@ int main(void)
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_long_flood),
 		cmocka_unit_test(test_flood_of_neighbours),
+		cmocka_unit_test(test_neighbours_and_memory),
+		cmocka_unit_test(test_neighbours_without_memory),
 		cmocka_unit_test(test_connection_limit),
 	};
 

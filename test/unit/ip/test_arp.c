@@ -373,6 +373,8 @@ static void an_empty_pool_puts_the_question_off(void **state)
 	uint16_t nh = route_to(r, "198.18.0.85", 0);
 	struct rte_mbuf *m = packet(r, 1);
 
+	/* Somebody else holds it, too: dropping it frees nothing. */
+	rte_mbuf_refcnt_update(m, 1);
 	hoard(r);
 	assert_true(hr_nexthop_send(r->ip, nh, m, 0));
 	assert_int_equal(r->m.c[HR_C_no_mbuf_tx], 1);
@@ -384,12 +386,41 @@ static void an_empty_pool_puts_the_question_off(void **state)
 	assert_int_equal(hears(r, 0, arp(1, BROADCAST, PEER2, "198.18.0.86", NOBODY, "198.18.0.2"),
 				 4 * SECOND),
 		DROP_NONE);
-	assert_int_equal(r->m.c[HR_C_no_mbuf_tx], 42);
+	assert_int_equal(r->m.c[HR_C_no_mbuf_tx], 43);
 	unhoard(r);
+	rte_pktmbuf_free(m);
 	until(r, 4 * SECOND + 100 * MS);
 	assert_int_equal(r->n_said, 1);
 	says(r, 0, 0, request("198.18.0.85"));
 	assert_int_equal(hr_ip_deadline(r->ip), 5 * SECOND + 100 * MS);
+}
+
+/* What waits is all that is left of the pool: at the second attempt one packet gives way to the
+ * request, and the answer releases the others. */
+static void what_waits_gives_way_to_the_question(void **state)
+{
+	struct rig *r = *state;
+	uint16_t nh = route_to(r, "198.18.0.85", 0);
+	struct rte_mbuf *m[3];
+
+	for (uint8_t i = 0; i < 3; i++)
+		m[i] = packet(r, (uint8_t)(1 + i));
+	hoard(r);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(hr_nexthop_send(r->ip, nh, m[i], 0));
+	until(r, 100 * MS - 1);
+	silent(r);
+	assert_int_equal(hr_nexthop(r->ip, nh)->pending_n, 3);
+	until(r, 100 * MS);
+	assert_int_equal(r->n_said, 1);
+	says(r, 0, 0, request("198.18.0.85"));
+	assert_int_equal(r->m.c[HR_C_arp_dropped], 1);
+	assert_int_equal(hr_ip_deadline(r->ip), SECOND + 100 * MS);
+	rig_clear(r);
+	assert_int_equal(hears(r, 0, answer(PEER, "198.18.0.85"), 200 * MS), DROP_NONE);
+	assert_int_equal(r->n_said, 2);
+	for (unsigned i = 0; i < 2; i++)
+		says(r, i, 0, packet_frame(PEER, ME, 0x0800, (uint8_t)(2 + i)));
 }
 
 static void announcements_at_start_and_after_an_empty_pool(void **state)
@@ -435,6 +466,7 @@ int main(void)
 		T(malformed_arp_is_dropped_by_name),
 		T(an_address_conflict_is_counted_and_defended_every_ten_seconds),
 		T(an_empty_pool_puts_the_question_off),
+		T(what_waits_gives_way_to_the_question),
 		T(announcements_at_start_and_after_an_empty_pool),
 	};
 

@@ -227,6 +227,47 @@ static void hundreds_of_timers_fire_exactly(void **state)
 	assert_int_equal(hr_ip_deadline(r->ip), HR_NEVER);
 }
 
+/*
+ * All that waits has an eighth of the pool together, at most four for each; who waits for longest
+ * gives way. The first packet for a neighbour always gets its place, because it asks; hence
+ * whoever answers has something sent.
+ */
+static void what_waits_has_a_share_of_the_pool(void **state)
+{
+	enum { SHARE = 511 / 8 };
+	struct rig *r = *state;
+	uint16_t first = route(r, 0, 0), nh;
+
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(hr_nexthop_send(r->ip, first, packet(r, (uint8_t)i), 0));
+	assert_true(hr_nexthop_full(r->ip, first));
+	assert_int_equal(r->m.c[HR_C_arp_dropped], 1);
+	assert_int_equal(r->m.c[HR_C_arp_crowded], 0);
+	for (unsigned i = 1; i <= SHARE - 4; i++) {
+		nh = route(r, i, i);
+		assert_false(hr_nexthop_full(r->ip, nh));
+		assert_true(hr_nexthop_send(r->ip, nh, packet(r, 1), i));
+	}
+	assert_int_equal(test_pool_out(r->pool), SHARE);
+	assert_int_equal(r->m.c[HR_C_arp_crowded], 0);
+	assert_true(hr_nexthop_full(r->ip, nh));
+	for (unsigned i = 0; i < 300; i++) {
+		nh = route(r, 1000 + i, 100 + i);
+		assert_false(hr_nexthop_full(r->ip, nh));
+		assert_true(hr_nexthop_send(r->ip, nh, packet(r, 1), 100 + i));
+		assert_int_equal(test_pool_out(r->pool), SHARE);
+		assert_int_equal(hr_nexthop(r->ip, first)->pending_n, i < 4 ? 3 - i : 0);
+	}
+	assert_int_equal(r->m.c[HR_C_arp_crowded], 300);
+	assert_int_equal(r->m.c[HR_C_arp_dropped], 301);
+	rig_clear(r);
+	hear_from(r, 1299, 500);
+	assert_int_equal(test_pool_out(r->pool), SHARE - 1);
+	until(r, 10 * SECOND);
+	assert_int_equal(test_pool_out(r->pool), 0);
+	assert_int_equal(r->m.c[HR_C_arp_dropped], 301 + SHARE - 1);
+}
+
 /* The heap alone, with deadlines that move both ways and vanish, against a search through all of
  * them. */
 static void the_nearest_deadline_is_found_whatever_moves(void **state)
@@ -266,6 +307,7 @@ int main(void)
 		T(unused_entries_go_after_ten_minutes),
 		T(strangers_cannot_push_out_what_is_in_use),
 		T(hundreds_of_timers_fire_exactly),
+		T(what_waits_has_a_share_of_the_pool),
 		T(the_nearest_deadline_is_found_whatever_moves),
 	};
 
