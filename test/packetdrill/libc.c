@@ -4,6 +4,8 @@
  * ours in their place:
  *   close, getsockopt, sendfile   on descriptors that are our sockets (teardown, TCP_INFO of %{ }%)
  *   pthread_cond_wait             tells when the thread of blocking calls has nothing more to do
+ *   pthread_cond_timedwait        its limit of one second must not end while that thread has more
+ *                                 to do: that would be a verdict about how busy the machine is
  *   times                         the start waits for ten of its ticks: give them at once
  *   mlockall, sched_setscheduler  a virtual clock needs neither locked memory nor real-time
  *                                 priority, and a shared machine should see neither
@@ -18,6 +20,8 @@
 #include <unistd.h>
 
 #include "pd.h"
+
+#define EXTRA_S 60 /* at most so much longer than packetdrill wants to wait */
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -111,6 +115,27 @@ EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 	}
 	rc = pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, &never);
 	return rc == ETIMEDOUT ? 0 : rc;
+}
+
+EXPORT int pthread_cond_timedwait(
+	pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *limit)
+{
+	struct timespec until = *limit;
+	struct pd *pd = pd_instance();
+
+	for (unsigned i = 0;; i++) {
+		int rc = pthread_cond_clockwait(cond, mutex, CLOCK_REALTIME, &until);
+		bool underway = false;
+
+		if (rc != ETIMEDOUT || pd == NULL || i == EXTRA_S)
+			return rc;
+		pthread_mutex_lock(&pd->lock);
+		underway = pd->underway;
+		pthread_mutex_unlock(&pd->lock);
+		if (!underway)
+			return rc;
+		until.tv_sec++;
+	}
 }
 
 EXPORT clock_t times(struct tms *buf)

@@ -22,7 +22,7 @@
 #include "pd.h"
 
 #define FREE_READS  4
-#define PATIENCE_S  5 /* real time that a thread which was let go may take */
+#define PATIENCE_S  60 /* real time that a thread which was let go may take on a busy machine */
 #define INSTANT_MAX 64
 
 void pd_time_start(struct pd *pd)
@@ -50,10 +50,11 @@ static void await(struct pd *pd, bool *flag)
 {
 	struct timespec limit;
 
-	clock_gettime(CLOCK_REALTIME, &limit);
+	clock_gettime(CLOCK_MONOTONIC, &limit);
 	limit.tv_sec += PATIENCE_S;
 	while (*flag) {
-		if (pthread_cond_timedwait(&pd->looked, &pd->lock, &limit) != ETIMEDOUT)
+		if (pthread_cond_clockwait(&pd->looked, &pd->lock, CLOCK_MONOTONIC, &limit) !=
+			ETIMEDOUT)
 			continue;
 		fprintf(stderr, "headrace: the thread of a blocking call is lost\n");
 		*flag = false;
