@@ -65,11 +65,9 @@ static void steal_more(struct world *w, uint32_t arg)
 				 .arg = arg});
 }
 
-static void empty_pool(struct world *w, uint32_t arg)
+void sim_empty_pool(struct world *w, enum sim_side side, uint32_t worker)
 {
-	enum sim_side side;
-	struct hr_worker *hw = some_worker(w, &side);
-	struct rte_mempool *mp = hr_worker_pool(hw);
+	struct rte_mempool *mp = hr_worker_pool(hr_engine_worker(w->engine[side], worker));
 
 	if (w->held[side] != NULL || w->healed)
 		return;
@@ -82,7 +80,15 @@ static void empty_pool(struct world *w, uint32_t arg)
 	sim_event_add(w, (struct sim_event){.at_us = w->now_us + choose(w->ch, 3000000),
 				 .world = give_back,
 				 .arg = side});
-	steal_more(w, hr_worker_index(hw) << 1 | side);
+	steal_more(w, worker << 1 | side);
+}
+
+static void empty_pool(struct world *w, uint32_t arg)
+{
+	enum sim_side side;
+	const struct hr_worker *hw = some_worker(w, &side);
+
+	sim_empty_pool(w, side, hr_worker_index(hw));
 }
 
 static void fill_tx(struct world *w, uint32_t arg)
@@ -283,7 +289,7 @@ static void forge(struct world *w, uint32_t arg)
 void sim_faults_plan(struct world *w)
 {
 	static void (*const what[])(struct world *, uint32_t) = {
-		forge, fill_tx, jump, empty_pool, fail_alloc, sim_stray};
+		forge, fill_tx, jump, empty_pool, fail_alloc, sim_stray, sim_flood};
 	struct choice *ch = w->ch;
 	uint32_t n = PICK(ch, 0, 0, 1, 3), which, at_us, arg;
 

@@ -273,6 +273,12 @@ uint8_t *sim_forgery_begin(
 	struct world *w, struct sim_forgery *f, enum sim_side to, uint8_t proto, uint32_t l4_len);
 /* stray.c: what no connection would send, and arg more of it soon. */
 void sim_stray(struct world *w, uint32_t arg);
+/* The pool of this worker is empty for a while. */
+void sim_empty_pool(struct world *w, enum sim_side side, uint32_t worker);
+/* flood.c: SYNs from neighbours that do not exist. */
+void sim_flood(struct world *w, uint32_t arg);
+/* After the engines. */
+void sim_flood_end(struct world *w);
 /* Give back what is held. */
 void sim_faults_end(struct world *w);
 
@@ -340,7 +346,8 @@ struct world {
 	struct sim_port port[2];
 	struct hr_engine *engine[2];
 	struct hr_ip addr[2];
-	struct rte_mbuf **held[2]; /* an empty pool: who has it */
+	struct rte_mempool *own_pool; /* flood.c: an embedding program's */
+	struct rte_mbuf **held[2];    /* an empty pool: who has it */
 	unsigned n_held[2];
 	struct sim_event *heap;
 	uint32_t n_events, cap_events, in_flight; /* of the events: frames */

@@ -69,6 +69,7 @@
 	X(FORGED_ICMP, "ICMP error from off the path")                                             \
 	X(FORGED_TAIL, "data or FIN from off the path behind the peer's FIN")                      \
 	X(STRAY, "a frame from a stranger")                                                        \
+	X(FLOOD, "SYNs from neighbours that do not exist")                                         \
 	X(SIM_OPEN, "simultaneous open")                                                           \
 	X(SIM_CLOSE, "simultaneous close")                                                         \
 	X(ZERO_WND, "zero window offered")                                                         \

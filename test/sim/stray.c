@@ -42,8 +42,10 @@ static void ethernet(struct world *w, struct sim_forgery *f, enum sim_side to, u
 		f->len = choose(w->ch, 14);
 	else if (kind == 1)
 		f->b[5] = 0x77;
-	else
+	else if (kind == 2)
 		ethertype(f, 0x88cc);
+	else /* RFC 9293 MUST-57: to everybody on the link */
+		memset(f->b, 0xff, 6);
 }
 
 /* RFC 826, from a third station: about somebody else, or with a hardware type that is none. */
@@ -165,7 +167,7 @@ void sim_stray(struct world *w, uint32_t arg)
 		void (*make)(
 			struct world *w, struct sim_forgery *f, enum sim_side to, uint32_t kind);
 		uint32_t kinds;
-	} what[] = {{tcp_header, 8}, {ip_header, 5}, {icmp, 3}, {ip_options, 2}, {ethernet, 3},
+	} what[] = {{tcp_header, 8}, {ip_header, 5}, {icmp, 3}, {ip_options, 2}, {ethernet, 4},
 		{arp, 2}, {udp, 1}};
 	enum sim_side to = (enum sim_side)choose(w->ch, 2);
 	uint32_t which = choose(w->ch, RTE_DIM(what)), kind = choose(w->ch, what[which].kinds);

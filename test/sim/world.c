@@ -78,7 +78,7 @@ static bool make_engine(struct world *w, enum sim_side side)
 {
 	static unsigned serial;
 	struct hr_engine_config cfg = hr_engine_config_default;
-	struct hr_addr_config addr = {.count = 1, .prefix_len = w->v6 ? 64 : 24};
+	struct hr_addr_config addr = {.count = 1, .prefix_len = w->v6 ? 64 : 16};
 	char err[HR_ERRLEN], name[24];
 
 	snprintf(name, sizeof(name), "sim%u", serial++);
@@ -387,6 +387,7 @@ uint64_t sim_run(
 	for (unsigned s = 0; s < 2; s++)
 		if (w->engine[s] != NULL)
 			hr_engine_destroy(w->engine[s]);
+	sim_flood_end(w);
 	if (sim_pools_leaky() != 0) {
 		sim_violation(w, "a pool came back with packets missing");
 		t->violations++;
