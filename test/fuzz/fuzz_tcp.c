@@ -433,8 +433,9 @@ static void finish(struct fz *f)
 
 		must(n < END_ROUNDS); /* it hangs */
 		f->peer.ts = (f->t->flags & TF_TS) != 0;
-		if (f->peer.ts && seq_gt(f->t->ts_recent, f->peer.ts0))
-			f->peer.ts0 = f->t->ts_recent;
+		/* What was made up may be ahead of the peer's clock. */
+		if (f->peer.ts && seq_gt(f->t->ts_recent, fz_peer_tsval(f)))
+			f->peer.ts0 += f->t->ts_recent - fz_peer_tsval(f);
 		fz_read(f, f->t->rcv_held);
 		fz_settle(f);
 		if (f->place != AT_CONN)

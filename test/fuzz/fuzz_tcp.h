@@ -97,6 +97,7 @@ void fz_peer_hears(struct fz *f, const struct tcp_out *o);
 #define FZ_SACK BIT(0)
 void fz_peer_says(
 	struct fz *f, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len, unsigned with);
+uint32_t fz_peer_tsval(const struct fz *f);
 void fz_peer_ack(struct fz *f, unsigned with);
 /* Anything at all, from the script. */
 void fz_peer_raw(struct fz *f);

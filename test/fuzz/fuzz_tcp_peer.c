@@ -69,7 +69,7 @@ void fz_peer_hears(struct fz *f, const struct tcp_out *o)
 	} while (done < o->payload_len);
 }
 
-static uint32_t tsval(const struct fz *f)
+uint32_t fz_peer_tsval(const struct fz *f)
 {
 	return f->peer.ts0 + (uint32_t)((f->now - f->t0) / 1000);
 }
@@ -187,7 +187,7 @@ void fz_peer_says(
 	if (!seg_new(f, &s, flags, seq, ack))
 		return;
 	if (p->ts)
-		put_timestamp(f, &s, tsval(f));
+		put_timestamp(f, &s, fz_peer_tsval(f));
 	if (flags & TCPF_SYN)
 		put_syn_options(f, &s);
 	if ((with & FZ_SACK) && p->sack) {
@@ -295,9 +295,9 @@ void fz_peer_raw(struct fz *f)
 	if (what & 2)
 		raw_sacks(f, &s, fz_u8(f));
 	if (what & 4)
-		put_timestamp(f, &s, tsval(f) + distance(f));
+		put_timestamp(f, &s, fz_peer_tsval(f) + distance(f));
 	else if (f->peer.ts && !(what & 8))
-		put_timestamp(f, &s, tsval(f));
+		put_timestamp(f, &s, fz_peer_tsval(f));
 	if ((flags & TCPF_SYN) && !(what & 16))
 		put_syn_options(f, &s);
 	if ((what & 32) && (s.opts & TCPO_TS))
