@@ -66,6 +66,28 @@ static inline struct tcb_ext *tcb_ext(const struct tcp_ctx *c, const struct tcb 
 /* States in which the peer may still send data. */
 #define TCPS_RECEIVING (BIT(TCPS_ESTABLISHED) | BIT(TCPS_FIN_WAIT_1) | BIT(TCPS_FIN_WAIT_2))
 
+/* Bytes that the application queued and that never left. */
+static inline uint32_t tcb_unsent(const struct tcb *t)
+{
+	return seq_gt(t->snd_end, t->snd_nxt) ? t->snd_end - t->snd_nxt : 0;
+}
+
+/* Bytes of new data that the peer's window has room for. */
+static inline uint32_t tcb_usable_window(const struct tcb *t)
+{
+	int32_t usable = seq_diff(t->snd_una + t->snd_wnd, t->snd_nxt);
+
+	return usable > 0 ? (uint32_t)usable : 0; /* MUST-34: a shrunken window may be negative */
+}
+
+/* There is new data, and the window takes a segment of it, or all. */
+static inline bool tcb_new_data_fits(const struct tcb *t)
+{
+	uint32_t unsent = tcb_unsent(t);
+
+	return unsent != 0 && tcb_usable_window(t) >= hr_min(unsent, (uint32_t)t->snd_mss);
+}
+
 _Static_assert(HR_REASON_COUNT <= 16 && HR_SOFT_COUNT <= 8, "four and three bits in the tcb");
 
 static inline uint32_t tcb_soft_error(struct tcb *t, enum hr_soft_error what)

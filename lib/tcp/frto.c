@@ -14,15 +14,6 @@ void hr_frto_begin(const struct tcp_ctx *c, const struct tcb *t, struct tcb_ext 
 	x->frto = tcp_params(c, t)->frto && tcb_in(t, TCPS_SYNCHRONISED) ? 1 : 0;
 }
 
-/* Two segments, or what there is, inside the peer's window (5.: else the usual recovery). */
-static bool new_data_may_go(const struct tcb *t)
-{
-	uint32_t unsent = seq_gt(t->snd_end, t->snd_nxt) ? t->snd_end - t->snd_nxt : 0;
-	int32_t room = seq_diff(t->snd_una + t->snd_wnd, t->snd_nxt);
-
-	return unsent != 0 && room > 0 && (uint32_t)room >= hr_min(unsent, (uint32_t)t->snd_mss);
-}
-
 /* The usual recovery; after a duplicate with three segments, or the new data would leave no room.
  */
 static bool not_spurious(struct tcb *t, struct tcb_ext *x, bool duplicate)
@@ -39,7 +30,8 @@ static void first_ack(struct tcb *t, struct tcb_ext *x, const struct tcp_ack *a)
 	/* Duplicates that come before tell SACK blocks, no more (3.1). */
 	if (a->acked == 0 && ((t->flags & TF_SACK) || !a->dup))
 		return;
-	if (a->acked < t->snd_mss || seq_ge(t->snd_una, x->recover) || !new_data_may_go(t))
+	/* 5.: without new data, or a window for it, the usual recovery. */
+	if (a->acked < t->snd_mss || seq_ge(t->snd_una, x->recover) || !tcb_new_data_fits(t))
 		not_spurious(t, x, false);
 	else
 		x->frto = 2;

@@ -278,14 +278,6 @@ static bool out_first_syn(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, str
 	(BIT(TCPS_ESTABLISHED) | BIT(TCPS_CLOSE_WAIT) | BIT(TCPS_FIN_WAIT_1) | BIT(TCPS_CLOSING) | \
 		BIT(TCPS_LAST_ACK))
 
-/* Bytes of new data that the peer's window has room for. */
-static uint32_t usable_window(const struct tcb *t)
-{
-	int32_t usable = seq_diff(t->snd_una + t->snd_wnd, t->snd_nxt);
-
-	return usable > 0 ? (uint32_t)usable : 0; /* MUST-34: a shrunken window may be negative */
-}
-
 /* New bytes that cwnd has room for. */
 static uint32_t usable_cwnd(struct tcp_ctx *c, struct tcb *t)
 {
@@ -303,7 +295,7 @@ static uint32_t usable_cwnd(struct tcp_ctx *c, struct tcb *t)
 /* How many new bytes may go now: windows, Nagle (3.7.4), silly window avoidance (3.8.6.2.1). */
 static uint32_t new_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t max_len)
 {
-	uint32_t unsent = t->snd_end - t->snd_nxt, wnd = usable_window(t), mss = t->snd_mss;
+	uint32_t unsent = t->snd_end - t->snd_nxt, wnd = tcb_usable_window(t), mss = t->snd_mss;
 	uint32_t len = hr_min(hr_min(unsent, wnd), hr_min(usable_cwnd(c, t), max_len));
 
 	hr_cwnd_note_use(t, hr_tcb_pipe(c, t) + hr_min(unsent, wnd));
@@ -345,7 +337,7 @@ static bool push_new(
 	uint8_t flags = burst(c, t, seq, &len);
 	struct tcb_ext *x;
 	bool is_fin = (t->flags & (TF_FIN_QUEUED | TF_FIN_SENT)) == TF_FIN_QUEUED &&
-		      seq + len == t->snd_end && usable_window(t) > len;
+		      seq + len == t->snd_end && tcb_usable_window(t) > len;
 
 	if (len == 0 && !is_fin)
 		return false;
@@ -380,7 +372,7 @@ static bool out_mtu_probe(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, str
 {
 	uint32_t size = hr_pmtu_probe_due(c, t, now_us), seq = t->snd_nxt;
 
-	if (size == 0 || t->snd_end - seq < size || usable_window(t) < size ||
+	if (size == 0 || t->snd_end - seq < size || tcb_usable_window(t) < size ||
 		t->cwnd < hr_tcb_pipe(c, t) + size || sack_bytes(c, t) != 0 || t->uto_due ||
 		!hr_range_push(c, t, seq, seq + size, TR_PROBE, now_us))
 		return false;
@@ -420,14 +412,12 @@ static bool out_tlp(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tc
 {
 	struct tcb_ext *x;
 	struct tx_range *r, *last = NULL;
-	uint32_t unsent = seq_gt(t->snd_end, t->snd_nxt) ? t->snd_end - t->snd_nxt : 0;
 
 	t->flags &= ~TF_TLP;
 	if (tcb_flight(t) == 0 || t->ca_state != CA_OPEN || (x = hr_ext_get(c, t)) == NULL)
 		return false;
-	if (tcb_in(t, TCPS_SENDING) && unsent != 0 &&
-		usable_window(t) >= hr_min(unsent, (uint32_t)t->snd_mss)) {
-		if (!push_new(c, t, hr_min(unsent, (uint32_t)t->snd_mss), now_us, o))
+	if (tcb_in(t, TCPS_SENDING) && tcb_new_data_fits(t)) {
+		if (!push_new(c, t, hr_min(tcb_unsent(t), (uint32_t)t->snd_mss), now_us, o))
 			return false;
 		x = hr_ext_get(c, t); /* a DSACK that rode along may have given it back */
 		if (x == NULL)
@@ -466,7 +456,7 @@ static void out_probe(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct 
 /* RFC 9293 3.8.6.1, and the override timeout of 3.8.6.2.1: what little the window allows. */
 static bool out_zero_window(struct tcp_ctx *c, struct tcb *t, uint64_t now_us, struct tcp_out *o)
 {
-	uint32_t wnd = usable_window(t);
+	uint32_t wnd = tcb_usable_window(t);
 
 	t->flags &= ~TF_PROBE;
 	if (tcb_flight(t) != 0 || !tcb_in(t, TCPS_SENDING))

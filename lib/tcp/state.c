@@ -194,7 +194,7 @@ void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_in
 	i->snd_wnd_bytes = t->snd_wnd;
 	i->rcv_wnd_bytes = t->rcv_adv - t->rcv_nxt;
 	i->inflight_bytes = tcb_flight(t);
-	i->unsent_bytes = seq_gt(t->snd_end, t->snd_nxt) ? t->snd_end - t->snd_nxt : 0;
+	i->unsent_bytes = tcb_unsent(t);
 	i->unread_bytes = t->rcv_held;
 	i->snd_mss = t->snd_mss;
 	i->retransmits = head != NULL && head->sent > 0 ? head->sent - 1 : 0;
@@ -207,8 +207,7 @@ void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_in
 	i->retrans_bytes = retransmitted(c, t);
 	i->rcv_buf_bytes = t->rcv_buf;
 	i->snd_buf_bytes = hr_send_limit(c, t);
-	i->pmtu = t->snd_mss + (hr_key_is6(&t->key) ? 60u : 40u) +
-		  (t->flags & TF_TS ? TCP_TS_OPT_BYTES : 0);
+	i->pmtu = hr_tcp_pmtu(t);
 	i->rcv_mss = t->rcv_mss;
 	i->snd_wscale = t->snd_scale;
 	i->rcv_wscale = t->rcv_scale;

@@ -55,8 +55,7 @@ static void unmark_lost(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x)
  */
 void hr_undo(struct tcp_ctx *c, struct tcb *t, struct tcb_ext *x, struct tcp_ack *a)
 {
-	uint32_t iw = tcp_params(c, t)->iw_segments * (uint32_t)t->snd_mss;
-	uint32_t cwnd = tcb_flight(t) + hr_min(a->acked, iw);
+	uint32_t cwnd = tcb_flight(t) + hr_min(a->acked, hr_cwnd_initial(c, t));
 
 	t->ssthresh = hr_max(t->ssthresh, x->prior_ssthresh);
 	t->cwnd = hr_max(t->cwnd, hr_max(hr_min(cwnd, x->prior_cwnd), 2u * t->snd_mss));
