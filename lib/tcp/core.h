@@ -16,12 +16,13 @@
 #define TCP_MAX_CWND        (1u << 30)
 #define TCP_TS_OPT_BYTES    12u
 #define TCP_UTO_OPT_BYTES   4u
-#define TCP_DUP_THRESH      3u       /* RFC 5681 3.2, for peers without SACK */
-#define TCP_CLOCK_G_US      1000u    /* RFC 6298 G: the timestamps' tick */
-#define TCP_TLP_ACK_US      200000u  /* RFC 8985 7.2 TLP.max_ack_delay */
-#define TCP_TLP_NO_RTT_US   1000000u /* RFC 8985 7.2: without a sample */
-#define RACK_REO_PERSIST    16u      /* RFC 8985 6.2.4: recoveries without a DSACK */
-#define TCP_RTO_SYN_LOST_US 3000000u /* RFC 6298 5.7 */
+#define TCP_DUP_THRESH      3u         /* RFC 5681 3.2, for peers without SACK */
+#define TCP_CLOCK_G_US      1000u      /* RFC 6298 G: the timestamps' tick */
+#define TCP_TLP_ACK_US      200000u    /* RFC 8985 7.2 TLP.max_ack_delay */
+#define TCP_TLP_NO_RTT_US   1000000u   /* RFC 8985 7.2: without a sample */
+#define RACK_REO_PERSIST    16u        /* RFC 8985 6.2.4: recoveries without a DSACK */
+#define TCP_SLEPT_US        (1u << 30) /* 18 min: a quarter of the 32-bit clock */
+#define TCP_RTO_SYN_LOST_US 3000000u   /* RFC 6298 5.7 */
 #define TCP_R1              3u /* RFC 9293 3.8.3, SHLD-10: retransmissions before anybody is told */
 #define TCP_PAWS_IDLE_MS    (24u * 24 * 3600 * 1000) /* RFC 7323 5.5 */
 #define TCP_MIN_PMTU6       1280u                    /* RFC 8201 4 */

@@ -198,8 +198,19 @@ static uint32_t expire_tlp(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	return TCP_EV_OUTPUT;
 }
 
+/*
+ * A timer that is very late belongs to a host that slept. Nothing of what was in flight then is,
+ * and the 32-bit times of its transmission can soon not be compared with others any more.
+ */
+static bool host_slept(const struct tcb *t, uint64_t now_us)
+{
+	return now_us - t->rexmit_at >= TCP_SLEPT_US && t->range_head != 0;
+}
+
 static uint32_t expire_rexmit(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
+	if ((t->timer == TT_TLP || t->timer == TT_REO) && host_slept(t, now_us))
+		return expire_rto(c, t, now_us);
 	switch ((enum tcp_timer)t->timer) {
 	case TT_RTO:
 		return expire_rto(c, t, now_us);

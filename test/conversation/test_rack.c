@@ -308,6 +308,28 @@ static void probe_without_a_round_trip(struct talk *v)
 	counted(v, rto_fired, 2); /* the SYN's was the first */
 }
 
+/* The host slept for an hour: no probe, all of it is gone. A later hole is found as ever. */
+static void timers_an_hour_late(struct talk *v)
+{
+	given_established(v, .sack = true);
+	app_sends(v, 2000);
+	says_burst(v, 1, 2);
+	v->now += SEC(3600);
+	after(v, 0);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	counted(v, tlp_fired, 0);
+	counted(v, rto_fired, 1);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1001);
+	says(v, .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+	app_sends(v, 1000);
+	says(v, .flags = ACK, .seq = 2001, .ack = 1, .len = 1000);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1001, .sack = {{2001, 3001}});
+	says(v, .flags = ACK, .seq = 1001, .ack = 1, .len = 1000);
+	counted(v, rto_fired, 1);
+}
+
 /* No memory to cut the range that is in flight: the block counts when it is told again. */
 static void no_memory_for_the_scoreboard(struct talk *v)
 {
@@ -373,6 +395,7 @@ static const struct talk_test tests[] = {
 	TALK(the_wide_window_lasts_sixteen_recoveries),
 	TALK(the_wide_window_lasts_so_long),
 	TALK(probe_without_a_round_trip),
+	TALK(timers_an_hour_late),
 	TALK(no_memory_for_the_scoreboard),
 	TALK(no_memory_for_recovery),
 	TALK(no_memory_for_the_retransmission),
