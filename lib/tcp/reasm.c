@@ -2,9 +2,12 @@
 /*
  * Out-of-order data (RFC 9293 SHLD-31): mbufs sorted by sequence number without overlaps, and the
  * SACK blocks that tell of them (RFC 2018 4: the most recent first). Memory is bounded by what the
- * mbufs really take, not by their payload; what was SACKed is not dropped.
+ * mbufs really take, not by their payload, and so is the search for a place; what was SACKed is not
+ * dropped.
  */
 #include "tcp/core.h"
+
+#define OOO_STEPS 1024
 
 static struct hr_mark *mark(const struct tcp_ctx *c, struct rte_mbuf *m)
 {
@@ -42,6 +45,8 @@ static void drop_after(struct tcp_ctx *c, struct tcb_ext *x, struct rte_mbuf *pr
 
 	x->ooo_bytes -= mark(c, m)->len;
 	x->ooo_true -= true_size(m);
+	if (x->ooo_hint == m)
+		x->ooo_hint = NULL;
 	if (m == prev) {
 		x->ooo = NULL;
 	} else {
@@ -69,21 +74,34 @@ static void insert_after(
 	}
 	x->ooo_bytes += mark(c, m)->len;
 	x->ooo_true += true_size(m);
+	x->ooo_hint = m;
 }
 
-/* The last mbuf that begins at or before seq; the tail is tried first, because most arrivals extend
- * it. */
-static struct rte_mbuf *find_prev(struct tcp_ctx *c, struct tcb_ext *x, uint32_t seq)
+/*
+ * The last mbuf that begins at or before seq, NULL when none does. The tail is tried first, because
+ * most arrivals extend it, then what came last: holes are filled from the left. False: it is too
+ * far from both. A peer that scatters single bytes over a large window must not make each packet
+ * cost more than this.
+ */
+static bool find_prev(struct tcp_ctx *c, struct tcb_ext *x, uint32_t seq, struct rte_mbuf **prev)
 {
-	struct rte_mbuf *prev = NULL, *m;
+	struct rte_mbuf *m;
+	uint32_t steps = 0;
 
+	*prev = NULL;
 	if (x->ooo == NULL)
-		return NULL;
-	if (seq_le(mark(c, x->ooo)->seq, seq))
-		return x->ooo;
-	for (m = mark(c, x->ooo)->next; seq_le(mark(c, m)->seq, seq); m = mark(c, m)->next)
-		prev = m;
-	return prev;
+		return true;
+	if (seq_le(mark(c, x->ooo)->seq, seq)) {
+		*prev = x->ooo;
+		return true;
+	}
+	if (x->ooo_hint != NULL && seq_le(mark(c, x->ooo_hint)->seq, seq))
+		*prev = x->ooo_hint;
+	m = mark(c, *prev != NULL ? *prev : x->ooo)->next;
+	for (; seq_le(mark(c, m)->seq, seq) && steps < OOO_STEPS; m = mark(c, m)->next, steps++)
+		*prev = m;
+	hr_count_n(c->m, HR_C_ooo_steps, steps);
+	return steps < OOO_STEPS;
 }
 
 bool hr_reasm_hold(struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint32_t seq, uint16_t off,
@@ -93,9 +111,9 @@ bool hr_reasm_hold(struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint32_
 	struct rte_mbuf *prev, *next;
 	uint32_t left = seq, right = seq + len;
 
-	if (x == NULL || x->ooo_true + true_size(m) > 2 * t->rcv_buf + 4 * true_size(m))
+	if (x == NULL || x->ooo_true + true_size(m) > 2 * t->rcv_buf + 4 * true_size(m) ||
+		!find_prev(c, x, seq, &prev))
 		return false;
-	prev = find_prev(c, x, seq);
 	/* Mbufs that the new one covers wholly go; a longer one replaces them. */
 	for (;;) {
 		next = x->ooo == NULL || prev == x->ooo
@@ -134,6 +152,8 @@ struct rte_mbuf *hr_reasm_pull(struct tcp_ctx *c, struct tcb *t)
 		}
 		x->ooo_bytes -= k->len;
 		x->ooo_true -= true_size(m);
+		if (x->ooo_hint == m)
+			x->ooo_hint = NULL;
 		if (m == x->ooo)
 			x->ooo = NULL;
 		else

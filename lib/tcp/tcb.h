@@ -226,10 +226,11 @@ struct tcp_cubic {
 /* What only some connections need. Taken by ext_get(), given back when all of it is idle. */
 struct tcb_ext {
 	/* receive side */
-	struct rte_mbuf *ooo; /* circular by its tail, sorted by seq, no overlaps */
-	uint32_t ooo_bytes;   /* payload */
-	uint32_t ooo_true;    /* memory */
-	uint32_t ooo_fin;     /* sequence number of an out-of-order FIN */
+	struct rte_mbuf *ooo;      /* circular by its tail, sorted by seq, no overlaps */
+	struct rte_mbuf *ooo_hint; /* one of them: what came last, NULL = none */
+	uint32_t ooo_bytes;        /* payload */
+	uint32_t ooo_true;         /* memory */
+	uint32_t ooo_fin;          /* sequence number of an out-of-order FIN */
 	bool has_ooo_fin;
 	uint8_t n_sacks;
 	bool urg_pending; /* rcv_up is ahead of what was consumed */

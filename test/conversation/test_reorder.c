@@ -261,6 +261,51 @@ static void out_of_order_memory_is_bounded(struct talk *v)
 	app_reads(v, 3);
 }
 
+/* Every other segment is missing, a hundred of them; they come from the left. Each finds its place
+ * beside the one before, however long the queue is. */
+static void holes_filled_from_the_left(struct talk *v)
+{
+	v->params.rcv_buf_bytes = 1u << 20;
+	given_established(v, .sack = true, .ws = WS(7));
+	for (uint32_t i = 0; i < 100; i++) {
+		hears(v, .flags = ACK, .seq = 101 + 200 * i, .ack = 1, .len = 100);
+		swallow(v);
+	}
+	counted(v, ooo_steps, 0);
+	for (uint32_t i = 1; i < 100; i++) {
+		hears(v, .flags = ACK, .seq = 1 + 200 * i, .ack = 1, .len = 100);
+		swallow(v);
+	}
+	expect(v, v->m.c[HR_C_ooo_steps] <= 2 * 99);
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 100);
+	says(v, .flags = ACK, .seq = 1, .ack = 20001);
+	app_reads(v, 20000);
+	swallow(v);
+}
+
+/* A search has an end: single bytes all over a large window, and one more far from all. */
+static void a_place_too_far_away(struct talk *v)
+{
+	v->params.rcv_buf_bytes = 2u << 20;
+	given_established(v, .sack = true, .ws = WS(7));
+	for (uint32_t i = 1; i <= 1500; i++) {
+		hears(v, .flags = ACK, .seq = 1 + 4 * i, .ack = 1, .len = 1);
+		swallow(v);
+	}
+	hears(v, .flags = ACK, .seq = 3, .ack = 1, .len = 1); /* the head */
+	swallow(v);
+	hears(v, .flags = ACK, .seq = 3 + 4 * 1400, .ack = 1, .len = 1);
+	dropped(v, DROP_tcp_ooo_full);
+	swallow(v);
+	hears(v, .flags = ACK, .seq = 3 + 4 * 500, .ack = 1, .len = 1);
+	dropped(v, DROP_NONE);
+	swallow(v);
+	hears(v, .flags = ACK, .seq = 3 + 4 * 1400, .ack = 1,
+		.len = 1); /* not far from the last one */
+	dropped(v, DROP_NONE);
+	swallow(v);
+}
+
 /* RFC 2883 4: a segment that there was no room for is no duplicate, though its tail was here
  * before. */
 static void refused_for_memory_is_no_duplicate(struct talk *v)
@@ -321,6 +366,8 @@ static const struct talk_test tests[] = {
 	TALK(nothing_follows_a_fin),
 	TALK(out_of_order_past_the_window),
 	TALK(out_of_order_memory_is_bounded),
+	TALK(holes_filled_from_the_left),
+	TALK(a_place_too_far_away),
 	TALK(refused_for_memory_is_no_duplicate),
 	TALK(echo_over_a_hole),
 };
