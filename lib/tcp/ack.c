@@ -51,6 +51,10 @@ static void una_advance(struct tcp_ctx *c, struct tcb *t, uint32_t ack)
 	if ((t->flags & TF_URG_SND) &&
 		(tcb_ext(c, t) == NULL || seq_ge(ack, tcb_ext(c, t)->snd_up)))
 		t->flags &= ~TF_URG_SND;
+	/* Somebody is there: R1 and R2 count from here, also for what went out with what arrived.
+	 */
+	if (unlikely(t->ca_state != CA_OPEN || t->backoff != 0) && t->range_head != 0)
+		hr_range_at(c, t, t->range_head)->sent = 1;
 	hr_sendq_ack(c, t, ack);
 }
 

@@ -155,6 +155,29 @@ static void give_up(struct talk *v)
 	counted(v, retransmits, v->params.retries);
 }
 
+/* MUST-20: R2 counts attempts without any answer: a peer that took a part of it is there. */
+static void progress_begins_the_count_anew(struct talk *v)
+{
+	v->params.retries = 3;
+	given_established(v);
+	app_sends(v, 1000);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	for (unsigned i = 0; i < 3; i++)
+		says_after(v, MS(300) << i, .flags = ACK, .seq = 1, .ack = 1, .len = 1000);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 501);
+	for (unsigned i = 0; i < 3; i++) {
+		for (unsigned n = 0; v->next_said == v->n_said; n++) {
+			expect(v, n < 1000 && v->place == AT_CONN);
+			after(v, MS(10));
+		}
+		says(v, .flags = ACK, .seq = 501, .ack = 1, .len = 500);
+	}
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = 1001);
+	state_is(v, TCPS_ESTABLISHED);
+}
+
 /* MUST-21 */
 static void user_timeout(struct talk *v)
 {
@@ -604,6 +627,7 @@ static const struct talk_test tests[] = {
 	TALK(backoff_is_kept_until_a_sample),
 	TALK(timestamps_resolve_the_ambiguity),
 	TALK(give_up),
+	TALK(progress_begins_the_count_anew),
 	TALK(user_timeout),
 	TALK(window_after_a_timeout),
 	TALK(ssthresh_is_of_the_flight),
