@@ -541,6 +541,15 @@ static bool handshake_forgotten(const struct sim_end *e, const struct sim_end *p
 	       (cookies_out(e->w) || world_counter(e->w, SERVER, "syn_expired") != 0);
 }
 
+/* A full table of TIME-WAIT forgets the oldest: who repeats a FIN then meets a stranger, and what
+ * was not read yet is gone with the RST. */
+static bool time_wait_forgotten(const struct sim_end *e, const struct sim_end *p)
+{
+	return p != NULL && e->reason == HR_RESET && p->reason == HR_CLOSED &&
+	       e->sent == e->total && p->rcvd == e->total &&
+	       world_counter(e->w, p->side, "time_wait_recycled") != 0;
+}
+
 void sim_app_judge(struct sim_end *e)
 {
 	const struct sim_end *p = e->peer;
@@ -559,7 +568,7 @@ void sim_app_judge(struct sim_end *e)
 	/* Both ends well-behaved: both must have got everything. */
 	if (p == NULL ? e->given_up || e->side == SERVER : e->given_up || p->given_up)
 		return;
-	if (handshake_forgotten(e, p))
+	if (handshake_forgotten(e, p) || time_wait_forgotten(e, p))
 		return;
 	if (e->remote_port == SIM_PORT + 1 && p == NULL && e->reason == HR_REFUSED)
 		return; /* as it should be */

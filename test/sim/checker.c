@@ -366,6 +366,11 @@ void sim_check_in(struct sim_port *p, const struct sim_frame *fr, bool first)
 			bool again = f->heard_syn && k.end == f->in_max;
 			uint32_t newest = again ? f->ts_in_max : k.tsval;
 
+			/* A cookie and an entry answered one SYN twice: in a burst the first is
+			 * taken. What does not acknowledge our SYN is not. */
+			if ((k.flags & TCPF_ACK) &&
+				((f->heard_syn && !again) || k.ack != c->tcb.iss + 1))
+				return;
 			/* A bare SYN of simultaneous open offers a window above our SYN. */
 			edge = (k.flags & TCPF_ACK ? k.ack : c->tcb.iss + 1) + k.wnd;
 			f->edge_in = again ? seq_max(f->edge_in, edge) : edge;

@@ -113,6 +113,14 @@ static bool make_engine(struct world *w, enum sim_side side)
 	return true;
 }
 
+static bool all_closed(const struct world *w)
+{
+	for (unsigned i = 0; i < w->n_ends; i++)
+		if (!w->ends[i]->closed)
+			return false;
+	return true;
+}
+
 /* A peer that aborted is not heard of again when its RST is lost; without keep-alive the
  * application must have a limit. */
 static void reap(struct world *w, uint32_t arg)
@@ -128,6 +136,10 @@ static void reap(struct world *w, uint32_t arg)
 			hr_abort(e->worker, e->c);
 		}
 	}
+	/* Who connected again may meet the same. */
+	if (!all_closed(w))
+		sim_event_add(
+			w, (struct sim_event){.at_us = w->now_us + REAP_AFTER_US, .world = reap});
 }
 
 static struct sim_end *new_end(struct world *w, enum sim_side side, unsigned i)
@@ -295,14 +307,6 @@ static void step(struct world *w)
 			w->now_us++;
 			return;
 		}
-}
-
-static bool all_closed(const struct world *w)
-{
-	for (unsigned i = 0; i < w->n_ends; i++)
-		if (!w->ends[i]->closed)
-			return false;
-	return true;
 }
 
 static void run(struct world *w)
