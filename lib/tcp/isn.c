@@ -24,8 +24,8 @@ uint32_t hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k, const stru
 	uint32_t isn = (uint32_t)(now_us / 4) + keyed(c, k, 1);
 
 	/* RFC 9293 3.10.7.4, TIME-WAIT: above everything the old incarnation sent, when it outran
-	 * the clock. */
-	if (path->reopened && seq_le(isn, path->iss_floor + UINT16_MAX))
+	 * the clock: from 2^16 to less than 2^31 above. */
+	if (path->reopened && isn - path->iss_floor - UINT16_MAX - 1 >= BIT(31) - UINT16_MAX - 1)
 		isn = path->iss_floor + UINT16_MAX + 2;
 	return isn;
 }

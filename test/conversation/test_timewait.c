@@ -3,6 +3,8 @@
  */
 #include "talk.h"
 
+#include "tcp/core.h"
+
 /* MUST-13: 2 MSL, then the tuple is a stranger's. */
 static void lasts_two_msl(struct talk *v)
 {
@@ -176,7 +178,31 @@ static void answers_carry_timestamps(struct talk *v)
 	says(v, .flags = ACK, .seq = 2, .ack = 2, .ts = TS_ON);
 }
 
+/* The new ISN is above all of the old connection wherever its clock stands: 2^31 away, too, where
+ * "above" turns into "below". */
+static void isn_is_above_the_old_connection(struct talk *v)
+{
+	static const uint32_t old_is_ahead_by[] = {0, 1, 1000000, BIT(31) - 65535, BIT(31) - 1,
+		BIT(31), BIT(31) + 1, BIT(31) + 65535, BIT(31) + 65536, BIT(31) + 65537, 0u - 65537,
+		0u - 65535, 0u - 1};
+	struct tcp_path path = {.params = 0};
+	uint32_t isn;
+
+	given_time_wait(v, .ts = true);
+	isn = hr_isn(&v->ctx, &v->key, &path, v->now);
+	path.reopened = true;
+	for (unsigned i = 0; i < RTE_DIM(old_is_ahead_by); i++) {
+		uint32_t again;
+
+		path.iss_floor = isn + old_is_ahead_by[i];
+		again = hr_isn(&v->ctx, &v->key, &path, v->now);
+		expect(v, seq_gt(again, path.iss_floor));
+		expect(v, seq_gt(again, path.iss_floor + UINT16_MAX));
+	}
+}
+
 static const struct talk_test tests[] = {
+	TALK(isn_is_above_the_old_connection),
 	TALK(lasts_two_msl),
 	TALK(repeated_fin_restarts_the_timer),
 	TALK(rst_is_ignored),
