@@ -266,9 +266,20 @@ void hr_open_stranger(struct hr_worker *w, struct rx_batch *b, unsigned i)
 	stranger(w, b, i, false, 0);
 }
 
+/* A SYN that came twice may have been answered by a cookie before there was room for its entry, and
+ * the two have different ISNs: the peer acknowledges the one that it heard first. */
+static bool acks_a_cookie(struct hr_worker *w, const struct rx_batch *b, unsigned i,
+	const struct tcp_syn *e, const struct tcp_path *path, struct tcp_syn *cookie)
+{
+	const struct tcp_seg *s = &b->seg[i];
+
+	return s->ack != e->iss + 1 &&
+	       hr_cookie_check(&w->tcp, cookie, &b->key[i], path, s, w->now_us);
+}
+
 void hr_open_syn(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t ref)
 {
-	struct tcp_syn *e = hr_syn_at(w, hr_ref_index(ref));
+	struct tcp_syn *e = hr_syn_at(w, hr_ref_index(ref)), cookie;
 	const struct hr_flow_key *k = &b->key[i];
 	uint16_t service = hr_listeners_find(w->listeners, k->laddr_id, k->lport), nexthop;
 	enum hr_drop why = DROP_NONE;
@@ -284,6 +295,11 @@ void hr_open_syn(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t r
 	}
 	if (!path_to(w, k, w->services[service].params, &path, &nexthop)) {
 		hr_rx_done(w, b->m[i], DROP_tcp_syn_bad);
+		return;
+	}
+	if (acks_a_cookie(w, b, i, e, &path, &cookie)) {
+		accept_segment(w, b, i, &cookie, ref, &w->services[service], &path, nexthop);
+		hr_syn_free(w, e);
 		return;
 	}
 	switch (hr_syn_input(&w->tcp, e, &path, &b->seg[i], w->now_us, &o, &why)) {

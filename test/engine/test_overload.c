@@ -12,6 +12,7 @@
 #include "common/eal.h"
 #include "proto/frame.h"
 #include "sink.h"
+#include "tap.h"
 #include "test_assert.h"
 
 #define MANY 300
@@ -24,8 +25,10 @@
 static struct rte_mbuf *forged(struct pair *p, struct rte_mempool *pool, unsigned n, uint8_t flags,
 	uint16_t dport, unsigned hosts)
 {
-	struct tcp_out o = {
-		.seq = 1000 + n, .ack = flags & TCPF_ACK ? 77 : 0, .wnd = 5000, .flags = flags};
+	struct tcp_out o = {.seq = 1000 + n + (flags == TCPF_RST),
+		.ack = flags & TCPF_ACK ? 77 : 0,
+		.wnd = 5000,
+		.flags = flags};
 	struct hr_ip src, dst = pair_ip(PAIR_B, 4, 0);
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
@@ -185,6 +188,54 @@ static void test_flood(void **state)
 	assert_int_equal(c.half_open, 0);
 	assert_int_equal(pair_count(&p, PAIR_B, "syn_expired"), 50);
 	finish(&p);
+	assert_int_equal(test_pool_out(pool), 0);
+}
+
+/* The only entry is taken, so a client is answered by a cookie; the entry goes, and a second copy
+ * of the client's SYN gets one, with another ISS. The ACK of the cookie opens the connection all
+ * the same.
+ */
+static void test_cookie_before_the_entry(void **state)
+{
+	struct rte_mempool *pool = test_pool(255);
+	struct tap *t = calloc(1, sizeof(*t));
+	struct sink a, b;
+	struct rte_mbuf *m;
+	struct hr_census c;
+	struct pair p;
+
+	assert_non_null(t);
+	sink_init(&a);
+	sink_init(&b);
+	pair_open(&p, &(struct pair_opts){.max_half_open = 1,
+			      .impair = "delay=50ms,seed=1",
+			      .wrap = tap_wrap,
+			      .wrap_arg = t});
+	hand(&p, forged(&p, pool, 1, TCPF_SYN, SINK_PORT, HOSTS));
+	assert_int_equal(sink_join(&p, 4, &a, &b, NULL), 0);
+	for (unsigned ms = 0; ms < 1000 && pair_count(&p, PAIR_B, "syn_cookies_sent") == 0; ms++)
+		pair_run(&p, NULL, NULL, 1000);
+	assert_int_equal(pair_count(&p, PAIR_B, "syn_cookies_sent"), 1);
+	hand(&p, forged(&p, pool, 1, TCPF_RST, SINK_PORT, HOSTS)); /* at 1001, what is next */
+	m = rte_pktmbuf_alloc(pool);
+	assert_non_null(m);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)t->frame[t->n - 1].len), t->frame[t->n - 1].data,
+		t->frame[t->n - 1].len);
+	hand(&p, m);
+	pair_run(&p, NULL, NULL, 1000);
+	hr_worker_census(pair_worker(&p, PAIR_B, 0), &c);
+	assert_int_equal(c.half_open, 1);
+	pair_run(&p, NULL, NULL, 500000);
+	assert_int_equal(a.opens, 1);
+	assert_int_equal(a.closes, 0);
+	assert_int_equal(pair_count(&p, PAIR_B, "syn_cookies_ok"), 1);
+	assert_int_equal(pair_count(&p, PAIR_B, "rst_out"), 0);
+	hr_worker_census(pair_worker(&p, PAIR_B, 0), &c);
+	assert_int_equal(c.half_open, 0);
+	assert_int_equal(c.conns, 1);
+	assert_int_equal(hr_abort(a.w, a.c), 0);
+	finish(&p);
+	tap_free(t);
 	assert_int_equal(test_pool_out(pool), 0);
 }
 
@@ -417,6 +468,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cookies),
+		cmocka_unit_test(test_cookie_before_the_entry),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_long_flood),
 		cmocka_unit_test(test_flood_of_neighbours),
