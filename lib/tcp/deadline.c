@@ -199,17 +199,33 @@ static uint32_t expire_tlp(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 }
 
 /*
- * A timer that is very late belongs to a host that slept. Nothing of what was in flight then is,
- * and the 32-bit times of its transmission can soon not be compared with others any more.
+ * A timer that is very late belongs to a host that slept. Nothing of what was in flight then is.
+ * The 32-bit times of transmission cannot tell how long that was: all of it becomes as old as they
+ * can safely say, also for a timeout that is undone later.
  */
-static bool host_slept(const struct tcb *t, uint64_t now_us)
+static bool host_slept(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
-	return now_us - t->rexmit_at >= TCP_SLEPT_US && t->range_head != 0;
+	struct tcb_ext *x = tcb_ext(c, t);
+	uint32_t then = (uint32_t)now_us - TCP_SLEPT_US;
+	struct tx_range *r;
+
+	if (now_us - t->rexmit_at < TCP_SLEPT_US || t->range_head == 0 || t->timer == TT_PERSIST)
+		return false;
+	HR_RANGE_FOREACH(c, t, i, r)
+	{
+		r->xmit_us = then;
+		r->first_us = then;
+	}
+	if (x != NULL) {
+		x->retx_us = then;
+		x->rack_valid = false;
+	}
+	return true;
 }
 
 static uint32_t expire_rexmit(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
-	if ((t->timer == TT_TLP || t->timer == TT_REO) && host_slept(t, now_us))
+	if (unlikely(host_slept(c, t, now_us)))
 		return expire_rto(c, t, now_us);
 	switch ((enum tcp_timer)t->timer) {
 	case TT_RTO:
