@@ -133,8 +133,7 @@ static void the_same_again(struct talk *v)
 				      : "00000000000000008002ffff00000000020405b40103030604020000");
 		after(v, SEC(1));
 	}
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
+	swallow(v);
 }
 
 /* MUST-61, and Linux: the end of each write is pushed, also when the next waits behind it. */

@@ -47,8 +47,7 @@ static void duplicates_widen_the_window(struct talk *v)
 	hears(v, .flags = ACK, .seq = 1, .ack = 7001, .sack = {{2001, 3001}});
 	counted(v, dsack_in, 1);
 	app_sends(v, 5000);
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
+	swallow(v);
 	after(v, MS(100));
 	hears(v, .flags = ACK, .seq = 1, .ack = 7001, .sack = {{8001, 9001}});
 	talk_quiet_for(AT(v), MS(50));
@@ -241,8 +240,7 @@ static uint32_t a_recovery(struct talk *v, uint32_t seq)
 	uint64_t recoveries = v->m.c[HR_C_fast_recoveries];
 
 	app_sends(v, 2000);
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
+	swallow(v);
 	after(v, MS(100));
 	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{seq + 1000, seq + 2000}});
 	after(v, MS(60)); /* a window of two quarters of the round trip is over */
@@ -251,6 +249,18 @@ static uint32_t a_recovery(struct talk *v, uint32_t seq)
 	hears(v, .flags = ACK, .seq = 1, .ack = seq + 2000);
 	expect(v, v->m.c[HR_C_fast_recoveries] == recoveries + 1);
 	return seq + 2000;
+}
+
+/* After so many recoveries a hole is waited for that long. */
+static void a_hole_after_recoveries(struct talk *v, uint32_t seq, unsigned n, uint64_t wait_us)
+{
+	while (n-- > 0)
+		seq = a_recovery(v, seq);
+	app_sends(v, 2000);
+	swallow(v);
+	after(v, MS(100));
+	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{seq + 1000, seq + 2000}});
+	says_after(v, wait_us, .flags = ACK, .seq = seq, .ack = 1, .len = 1000);
 }
 
 /* RACK-4: sixteen recoveries without a DSACK, and the window is a quarter again. */
@@ -262,14 +272,7 @@ static void the_wide_window_lasts_sixteen_recoveries(struct talk *v)
 	seq = a_recovery(v, 2001);
 	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{2001, 3001}});
 	counted(v, dsack_in, 1);
-	for (unsigned i = 0; i < 16; i++)
-		seq = a_recovery(v, seq);
-	app_sends(v, 2000);
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
-	after(v, MS(100));
-	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{seq + 1000, seq + 2000}});
-	says_after(v, MS(25), .flags = ACK, .seq = seq, .ack = 1, .len = 1000);
+	a_hole_after_recoveries(v, seq, 16, MS(25));
 }
 
 /* RACK-4: after fifteen it is still wide. */
@@ -280,14 +283,7 @@ static void the_wide_window_lasts_so_long(struct talk *v)
 	given_reordering(v);
 	seq = a_recovery(v, 2001);
 	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{2001, 3001}});
-	for (unsigned i = 0; i < 15; i++)
-		seq = a_recovery(v, seq);
-	app_sends(v, 2000);
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
-	after(v, MS(100));
-	hears(v, .flags = ACK, .seq = 1, .ack = seq, .sack = {{seq + 1000, seq + 2000}});
-	says_after(v, MS(50), .flags = ACK, .seq = seq, .ack = 1, .len = 1000);
+	a_hole_after_recoveries(v, seq, 15, MS(50));
 }
 
 /* TLP-1: the SYN left twice, so no round trip is known: the probe comes after a second, the timeout

@@ -212,8 +212,7 @@ static void small_window_is_used_in_the_end(struct talk *v)
 	after(v, SEC(1));
 	o = says_something(v);
 	expect(v, o.seq - v->iss == 4001 && o.payload_len >= 1 && o.payload_len <= 300);
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
+	swallow(v);
 }
 
 /* MUST-39, SHLD-14: the window reopens by a segment (or half the buffer) at once, not by crumbs. */
@@ -354,8 +353,7 @@ static void old_segment_does_not_change_the_window(struct talk *v)
 	/* An ACK that was overtaken. */
 	hears(v, .flags = ACK, .seq = 101, .ack = 1, .wnd = 100);
 	expect(v, talk_info(v).snd_wnd_bytes == 6000);
-	while (v->next_said != v->n_said)
-		(void)says_something(v);
+	swallow(v);
 }
 
 /* WS-4: bytes smaller than the granularity arrive; the edge check of the harness is the test. */
@@ -372,8 +370,7 @@ static void rounding_of_the_scale(struct talk *v)
 		says(v, .flags = ACK, .seq = 1, .ack = seq + 7);
 		if (i % 3 == 0) {
 			app_reads(v, talk_unread(v));
-			while (v->next_said != v->n_said)
-				(void)says_something(v);
+			swallow(v);
 		}
 	}
 }
