@@ -112,6 +112,15 @@ struct hr_port *tap_wrap(struct hr_port *inner, void *arg)
 	return t->self;
 }
 
+struct rte_mbuf *tap_mbuf(const struct tap *t, unsigned i, struct rte_mempool *pool)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	assert_non_null(m);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)t->frame[i].len), t->frame[i].data, t->frame[i].len);
+	return m;
+}
+
 void tap_free(struct tap *t)
 {
 	for (unsigned i = 0; i < t->n; i++)

@@ -25,6 +25,8 @@ struct tap {
 
 /* For pair_opts.wrap; arg is a struct tap of zeros from calloc(). */
 struct hr_port *tap_wrap(struct hr_port *inner, void *arg);
+/* A copy of the frame from pool, for a parser or a worker. */
+struct rte_mbuf *tap_mbuf(const struct tap *t, unsigned i, struct rte_mempool *pool);
 void tap_free(struct tap *t);
 
 #endif

@@ -200,7 +200,6 @@ static void test_cookie_before_the_entry(void **state)
 	struct rte_mempool *pool = test_pool(255);
 	struct tap *t = calloc(1, sizeof(*t));
 	struct sink a, b;
-	struct rte_mbuf *m;
 	struct hr_census c;
 	struct pair p;
 
@@ -217,11 +216,7 @@ static void test_cookie_before_the_entry(void **state)
 		pair_run(&p, NULL, NULL, 1000);
 	assert_int_equal(pair_count(&p, PAIR_B, "syn_cookies_sent"), 1);
 	hand(&p, forged(&p, pool, 1, TCPF_RST, SINK_PORT, HOSTS)); /* at 1001, what is next */
-	m = rte_pktmbuf_alloc(pool);
-	assert_non_null(m);
-	memcpy(rte_pktmbuf_append(m, (uint16_t)t->frame[t->n - 1].len), t->frame[t->n - 1].data,
-		t->frame[t->n - 1].len);
-	hand(&p, m);
+	hand(&p, tap_mbuf(t, t->n - 1, pool));
 	pair_run(&p, NULL, NULL, 1000);
 	hr_worker_census(pair_worker(&p, PAIR_B, 0), &c);
 	assert_int_equal(c.half_open, 1);

@@ -113,13 +113,11 @@ static void ecn_of(unsigned family)
 	assert_true(pair_run(&p, sink_both_closed, both, 10000000));
 	assert_int_equal(b.len, 20000);
 	for (unsigned i = 0; i < t->n; i++) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+		struct rte_mbuf *m = tap_mbuf(t, i, pool);
 		struct hr_frame f;
 		struct tcp_seg s;
 		uint8_t mac[6];
 
-		memcpy(rte_pktmbuf_append(m, (uint16_t)t->frame[i].len), t->frame[i].data,
-			t->frame[i].len);
 		memcpy(mac, t->frame[i].data, 6);
 		assert_int_equal(hr_frame_parse(m, mac, &f, &s), DROP_NONE);
 		if (f.kind == HR_FRAME_TCP && s.payload_len > 0) {

@@ -99,13 +99,11 @@ static void test_cutting(void **state)
 	uint32_t next = 0, data = 0, full = 0, fins = 0;
 
 	for (unsigned i = 0; i < t->n; i++) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+		struct rte_mbuf *m = tap_mbuf(t, i, pool);
 		struct hr_frame f;
 		struct tcp_seg s;
 		uint8_t mac[6];
 
-		memcpy(rte_pktmbuf_append(m, (uint16_t)t->frame[i].len), t->frame[i].data,
-			t->frame[i].len);
 		memcpy(mac, t->frame[i].data, 6);
 		assert_int_equal(hr_frame_parse(m, mac, &f, &s), DROP_NONE);
 		if (f.kind == HR_FRAME_TCP) {
