@@ -25,16 +25,26 @@ static int compare_ranges(const void *a, const void *b)
 	return memcmp(x->first.b, y->first.b, sizeof(x->first.b));
 }
 
-/* How far addr is past first (same family, not smaller); UINT32_MAX when further than that. */
+static uint32_t v4_number(const uint8_t *addr)
+{
+	rte_be32_t v4;
+
+	memcpy(&v4, addr, sizeof(v4));
+	return rte_be_to_cpu_32(v4);
+}
+
+/* How far addr is past first (same family, not smaller); UINT32_MAX when further than that. Each
+ * stranger's IPv4 address is looked for: as a number. */
 static uint32_t distance(const struct hr_ip *first, const uint8_t *addr)
 {
-	unsigned len = first->family == 4 ? 4 : 16;
 	uint64_t d = 0;
 	int borrow = 0;
 
-	for (unsigned i = len; i-- > 0;) {
+	if (first->family == 4)
+		return v4_number(addr) - rte_be_to_cpu_32(first->v4);
+	for (unsigned i = 16; i-- > 0;) {
 		int x = addr[i] - first->b[i] - borrow;
-		unsigned shift = 8 * (len - 1 - i);
+		unsigned shift = 8 * (15 - i);
 
 		borrow = x < 0;
 		x &= 0xff;
@@ -195,58 +205,35 @@ int hr_laddr_init(struct hr_ip_layer *ip, char *err, size_t errlen)
 	return 0;
 }
 
-/* The last range that starts at or before addr, if addr is in it. Each stranger's address is looked
- * for here: as numbers. */
-static uint32_t search4(const struct hr_ip_layer *ip, uint32_t addr)
+static bool at_or_before(const struct hr_ip *first, const uint8_t *addr)
 {
-	unsigned lo = 0, hi = ip->n_ranges4;
-	const struct hr_laddr_range *r;
-	uint32_t d;
-
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-
-		if (rte_be_to_cpu_32(ip->range[mid].first.v4) <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == 0)
-		return 0;
-	r = &ip->range[lo - 1];
-	d = addr - rte_be_to_cpu_32(r->first.v4);
-	return d < r->count ? r->index + d : 0;
+	return first->family == 4 ? rte_be_to_cpu_32(first->v4) <= v4_number(addr)
+				  : memcmp(first->b, addr, sizeof(first->b)) <= 0;
 }
 
-static uint32_t search6(const struct hr_ip_layer *ip, const uint8_t *addr)
+/* The last range of the family that starts at or before addr, if addr is in it. */
+static uint32_t search(const struct hr_ip_layer *ip, uint8_t family, const uint8_t *addr)
 {
-	unsigned lo = ip->n_ranges4, hi = ip->n_ranges;
+	unsigned lo = family == 4 ? 0 : ip->n_ranges4, first = lo,
+		 hi = family == 4 ? ip->n_ranges4 : ip->n_ranges;
 	const struct hr_laddr_range *r;
 	uint32_t d;
 
 	while (lo < hi) {
 		unsigned mid = (lo + hi) / 2;
 
-		if (memcmp(ip->range[mid].first.b, addr, 16) <= 0)
+		if (at_or_before(&ip->range[mid].first, addr))
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	if (lo == ip->n_ranges4)
+	if (lo == first)
 		return 0;
 	r = &ip->range[lo - 1];
 	d = distance(&r->first, addr);
-	return d < r->count ? (r->index + d) | HR_LADDR_V6 : 0;
-}
-
-static uint32_t search(const struct hr_ip_layer *ip, uint8_t family, const void *addr)
-{
-	uint32_t v4;
-
-	if (family == 6)
-		return search6(ip, addr);
-	memcpy(&v4, addr, sizeof(v4));
-	return search4(ip, rte_be_to_cpu_32(v4));
+	if (d >= r->count)
+		return 0;
+	return (r->index + d) | (family == 6 ? HR_LADDR_V6 : 0);
 }
 
 uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void *addr)
