@@ -32,17 +32,7 @@ static uint64_t sum_bytes(const uint8_t *p, size_t len)
 		a += (v & UINT32_MAX) + (w & UINT32_MAX);
 		b += (v >> 32) + (w >> 32);
 	}
-	if (len & 8) {
-		memcpy(&v, p, 8);
-		a += v & UINT32_MAX;
-		b += v >> 32;
-		p += 8;
-	}
-	if (len & 4) {
-		a += hr_load32(p);
-		p += 4;
-	}
-	return (len & 3) == 0 ? a + b : a + b + __rte_raw_cksum(p, len & 3, 0);
+	return a + b + __rte_raw_cksum(p, len, 0);
 }
 
 uint16_t hr_raw_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
