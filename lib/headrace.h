@@ -583,6 +583,7 @@ struct hr_engine_config {
 	uint64_t (*clock)(void *arg); /**< microseconds, monotonic; NULL = TSC */
 	void *clock_arg;              /**< passed to clock */
 	enum hr_idle idle;            /**< what an idle worker does under hr_run() */
+	bool profile;       /**< count the cycles of each stage of a turn (counters cycles_*) */
 	bool siphash;       /**< table hash by SipHash even where AES instructions exist */
 	uint32_t rst_per_s; /**< most RSTs a second to one stranger (an IPv6 one is its /64), and
 			       most ICMP errors a second to all of them; per worker */

@@ -21,11 +21,15 @@ void hr_rx_done(struct hr_worker *w, struct rte_mbuf *m, enum hr_drop why)
 void hr_key_of(struct hr_flow_key *k, uint32_t laddr_id, uint8_t family, const void *remote,
 	uint16_t lport, uint16_t rport)
 {
-	memset(k, 0, sizeof(*k));
 	k->laddr_id = laddr_id;
 	k->lport = lport;
 	k->rport = rport;
-	memcpy(k->raddr6, remote, family == 6 ? 16 : 4);
+	if (likely(family == 4)) {
+		memcpy(k->raddr6, remote, 4);
+		memset(k->raddr6 + 4, 0, 12);
+	} else {
+		memcpy(k->raddr6, remote, 16);
+	}
 }
 
 /* Tuple and hash of a parsed segment, or why it is not for us. */
@@ -167,7 +171,9 @@ void hr_rx_burst(
 	b->port = port;
 	b->source = source;
 	parse(w, b, m, n);
+	hr_stage_end(w, HR_C_cycles_parse);
 	lookup(w, b);
+	hr_stage_end(w, HR_C_cycles_lookup);
 	changes = w->table_changes;
 	for (unsigned i = 0; i < b->n; i++) {
 		if (b->frame[i].kind != HR_FRAME_TCP) {
@@ -180,6 +186,7 @@ void hr_rx_burst(
 		segment(w, b, i, b->ref[i]);
 	}
 	w->rx_n += n;
+	hr_stage_end(w, HR_C_cycles_input);
 }
 
 void hr_rx_ports(struct hr_worker *w)
@@ -190,6 +197,7 @@ void hr_rx_ports(struct hr_worker *w)
 		const struct hr_port *port = w->e->port[p];
 		uint16_t n = port->ops->rx(port->priv, w->index, m, HR_RX_BURST);
 
+		hr_stage_end(w, HR_C_cycles_rx);
 		if (n > 0)
 			hr_rx_burst(w, p, m, n, RX_PORT);
 	}

@@ -68,6 +68,7 @@ int hr_worker_create(
 	w->e = e;
 	w->index = (uint16_t)index;
 	w->multi = e->cfg.workers > 1;
+	w->profile = e->cfg.profile;
 	w->pool = e->pool[index];
 	w->pool_size = hr_memory_mbufs(e);
 	w->now_us = w->out_us = hr_engine_clock(e);

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include <rte_cycles.h>
 #include <rte_ring.h>
 
 #include "base/rng.h"
@@ -92,10 +93,12 @@ struct hr_worker {
 	struct hr_engine *e;
 	uint64_t now_us; /* start of the turn */
 	uint64_t out_us; /* the clock read again before output */
+	uint64_t stamp;  /* TSC at the end of the last stage, when they are counted */
 	uint16_t index;
 	bool in_turn;
 	bool multi; /* other workers exist: packets may be theirs */
 	bool force_copy;
+	bool profile; /* cycles are counted by stage */
 	bool stalled; /* the last output stage ended for want of mbufs or of room in a port */
 	bool pool_checked;
 	bool pmtu_learned;    /* ip/pmtu.c holds something */
@@ -314,6 +317,18 @@ static inline uint64_t hr_table_remove_key(
 	hr_table_remove(w->table, k, hash, ref);
 	w->table_changes++;
 	return hash;
+}
+
+/* A stage of the turn ends here. */
+static inline void hr_stage_end(struct hr_worker *w, enum hr_counter stage)
+{
+	uint64_t now;
+
+	if (likely(!w->profile))
+		return;
+	now = rte_rdtsc();
+	hr_count_n(&w->m, stage, now - w->stamp);
+	w->stamp = now;
 }
 
 static inline const struct hr_tcp_params *hr_params(const struct hr_worker *w, uint16_t i)

@@ -8,8 +8,6 @@
  * Consequences, all wanted: the third ACK carries the request, the response carries the FIN, one
  * ACK answers a burst; no callback pulls the ground from under the core; nothing waits for a tick.
  */
-#include <rte_cycles.h>
-
 #include "engine/worker.h"
 
 #define TABLE_STEP 16 /* buckets of a resize per turn, beside those that insertions move */
@@ -57,19 +55,24 @@ unsigned hr_worker_turn(struct hr_worker *w)
 	w->in_turn = true;
 	w->rx_n = w->tx_n = w->calls_n = 0;
 	w->pool_checked = false;
+	w->stamp = cycles;
 
 	hr_handed_run(w);
 	hr_rx_ports(w);
 	timers_run(w);
 	hr_mailbox_run(w);
+	hr_stage_end(w, HR_C_cycles_timers);
 	hr_ready_run(w);
+	hr_stage_end(w, HR_C_cycles_callbacks);
 
 	/* Callbacks took time; what is sent now must not look older than it is. */
 	w->out_us = RTE_MAX(w->now_us, hr_engine_clock(w->e));
 	hr_tx_run(w);
+	hr_stage_end(w, HR_C_cycles_output);
 	hr_tx_flush(w);
 	hr_conn_reap(w);
 	hr_table_step(w->table, TABLE_STEP);
+	hr_stage_end(w, HR_C_cycles_tx);
 
 	w->in_turn = false;
 	work = w->rx_n + w->calls_n + w->tx_n;
