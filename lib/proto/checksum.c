@@ -11,30 +11,6 @@
 
 #include <rte_ip.h>
 
-/*
- * Sums stay in memory order; 2^16 = 1 modulo 0xffff, so wider words may be added as they are (RFC
- * 1071 2(B), 2(C)). Two accumulators of 32-bit halves cannot overflow below 2^32 words. Headers
- * were written a moment ago, in words of 32 bits: larger loads would wait until the stores are
- * through.
- */
-#define HEAD_BYTES 60
-
-static uint64_t sum_bytes(const uint8_t *p, size_t len)
-{
-	uint64_t a = 0, b = 0, v, w;
-	size_t head = RTE_MIN(len, (size_t)HEAD_BYTES) & ~(size_t)3;
-
-	for (len -= head; head > 0; p += 4, head -= 4)
-		a += hr_load32(p);
-	for (; len >= 16; p += 16, len -= 16) {
-		memcpy(&v, p, 8);
-		memcpy(&w, p + 8, 8);
-		a += (v & UINT32_MAX) + (w & UINT32_MAX);
-		b += (v >> 32) + (w >> 32);
-	}
-	return a + b + __rte_raw_cksum(p, len, 0);
-}
-
 uint16_t hr_raw_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 {
 	uint32_t done = 0, n;
@@ -43,12 +19,13 @@ uint16_t hr_raw_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 
 	if (likely(len <= m->data_len && off <= m->data_len - len))
 		return hr_sum_fold(
-			sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), len));
+			hr_sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), len));
 	for (; m != NULL && off >= m->data_len; m = m->next)
 		off -= m->data_len;
 	for (; m != NULL && done < len; m = m->next, off = 0) {
 		n = RTE_MIN(m->data_len - off, len - done);
-		part = hr_sum_fold(sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n));
+		part = hr_sum_fold(
+			hr_sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n));
 		/* RFC 1071 2(B): a part that starts at an odd offset contributes with its bytes
 		 * swapped. */
 		sum += done & 1 ? rte_bswap16(part) : part;
@@ -68,7 +45,7 @@ static uint64_t pseudo_header_sum(const struct hr_frame *f)
 	if (f->family == 4)
 		sum = (uint64_t)hr_load32(f->src) + hr_load32(f->dst);
 	else
-		sum = sum_bytes(f->src, 16) + sum_bytes(f->dst, 16);
+		sum = hr_sum_bytes(f->src, 16) + hr_sum_bytes(f->dst, 16);
 	return sum + rte_cpu_to_be_16(f->l4_len) + rte_cpu_to_be_16(f->proto);
 }
 

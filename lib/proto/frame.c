@@ -79,7 +79,7 @@ static enum hr_drop parse_arp(const struct rte_mbuf *m, struct hr_frame *f)
 	return DROP_NONE;
 }
 
-enum hr_drop hr_frame_parse(
+enum hr_drop hr_frame_parse_any(
 	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s)
 {
 	const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -105,6 +105,12 @@ enum hr_drop hr_frame_parse(
 		return DROP_ethertype;
 	}
 	return likely(d == DROP_NONE) ? parse_l4(m, f, s) : d;
+}
+
+enum hr_drop hr_frame_parse(
+	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s)
+{
+	return likely(hr_usual_parse(m, mac, f, s)) ? DROP_NONE : hr_frame_parse_any(m, mac, f, s);
 }
 
 unsigned hr_eth_write(uint8_t *p, const uint8_t dst[6], const uint8_t src[6], uint16_t ethertype)

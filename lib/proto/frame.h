@@ -86,4 +86,13 @@ unsigned hr_ip4_write(uint8_t *p, uint32_t src, uint32_t dst, uint8_t proto, uin
 unsigned hr_ip6_write(uint8_t *p, const uint8_t src[16], const uint8_t dst[16], uint8_t proto,
 	uint8_t hop_limit, uint8_t tclass, uint32_t flow_label, uint16_t payload_len);
 
+/*
+ * All headers of a usual segment (IPv4, DF set, no options or timestamps alone: o->opts is 0 or
+ * TCPO_TS, no URG) in front of m's payload, both checksums included. m is one direct mbuf with
+ * room for them. The same bytes as hr_tcp_header_write(), hr_ip4_write() with id 0, l2 and
+ * hr_l4_checksum() make.
+ */
+void hr_usual_write(struct rte_mbuf *m, const uint8_t l2[14], uint32_t src, uint32_t dst,
+	uint16_t sport, uint16_t dport, const struct tcp_out *o);
+
 #endif

@@ -7,6 +7,8 @@
 #ifndef HR_PROTO_INTERNAL_H
 #define HR_PROTO_INTERNAL_H
 
+#include <emmintrin.h>
+
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 
@@ -19,6 +21,14 @@
 static inline uint32_t hr_load32(const void *p)
 {
 	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint16_t hr_load16(const void *p)
+{
+	uint16_t v;
 
 	memcpy(&v, p, sizeof(v));
 	return v;
@@ -66,11 +76,63 @@ enum hr_drop hr_ip6_parse(const struct rte_mbuf *m, struct hr_frame *f);
 bool hr_ip6_is_ext(uint8_t proto);
 unsigned hr_ip6_ext_len(uint8_t proto, const uint8_t *ext);
 
+/* NOP NOP timestamps(10): all the options of nearly every segment (RFC 7323 appendix A). */
+#define HR_NOP_NOP_TS     RTE_BE32(0x0101080a)
+#define HR_NOP_NOP_TS_LEN 12u
+
+/* hr_frame_parse() for the usual frames; false: it is another one, and nothing is known of it. */
+bool hr_usual_parse(
+	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
+/* The same without it, for all frames. */
+enum hr_drop hr_frame_parse_any(
+	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
+/* len bytes of options at p when they are those that nearly all segments have; false: others, and
+ * nothing was taken. Agrees with the general parser. */
+bool hr_tcp_usual_options(const uint8_t *p, unsigned len, struct tcp_seg *s);
+
+/*
+ * One's complement sum, not folded, in memory order: 2^16 = 1 modulo 0xffff, so wider words may be
+ * added as they are (RFC 1071 2(B), 2(C)). Lanes of 64 bits that add words of 32 cannot overflow.
+ */
+static inline uint64_t hr_sum_bytes(const uint8_t *p, size_t len)
+{
+	const __m128i zero = _mm_setzero_si128();
+	__m128i acc = zero;
+	uint64_t sum;
+
+	for (; len >= 16; p += 16, len -= 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)p);
+
+		acc = _mm_add_epi64(acc, _mm_unpacklo_epi32(x, zero));
+		acc = _mm_add_epi64(acc, _mm_unpackhi_epi32(x, zero));
+	}
+	sum = (uint64_t)_mm_cvtsi128_si64(acc) +
+	      (uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(acc, 8));
+	if (len & 8) {
+		sum += (uint64_t)hr_load32(p) + hr_load32(p + 4);
+		p += 8;
+	}
+	if (len & 4) {
+		sum += hr_load32(p);
+		p += 4;
+	}
+	if (len & 2) {
+		sum += hr_load16(p);
+		p += 2;
+	}
+	return len & 1 ? sum + *p : sum;
+}
+
 static inline uint16_t hr_sum_fold(uint64_t sum)
 {
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	return __rte_raw_cksum_reduce((uint32_t)sum);
+	/* 2^32 and 2^16 are both 1: halves onto each other, carries come back in at the bottom. */
+	uint32_t half = (uint32_t)sum, upper = (uint32_t)(sum >> 32), low;
+
+	half += upper;
+	half += half < upper;
+	low = half << 16;
+	half += low;
+	return (uint16_t)((half >> 16) + (half < low));
 }
 
 /* Over an IPv4 header without options: 0xffff when a received one is good. */

@@ -20,10 +20,6 @@
 /* RFC 7323 2.3 (WS-3): a larger shift count is used as 14. */
 #define WSCALE_MAX 14
 
-/* NOP NOP timestamps(10): all the options of nearly every segment (RFC 7323 appendix A). */
-#define NOP_NOP_TS     RTE_BE32(0x0101080a)
-#define NOP_NOP_TS_LEN 12
-
 /* MSS, SACK-permitted, timestamps, NOP, window scale: a SYN of Linux, and ours. Two variable bytes
  * in the first word, and the shift count in the last. */
 #define LINUX_SYN_LEN 20
@@ -122,6 +118,17 @@ static bool linux_syn_parse(const uint8_t *p, struct tcp_seg *s)
 	return true;
 }
 
+bool hr_tcp_usual_options(const uint8_t *p, unsigned len, struct tcp_seg *s)
+{
+	if (likely(len == HR_NOP_NOP_TS_LEN && hr_load32(p) == HR_NOP_NOP_TS)) {
+		s->opts = TCPO_TS;
+		s->tsval = hr_load_be32(p + 4);
+		s->tsecr = hr_load_be32(p + 8);
+		return true;
+	}
+	return len == LINUX_SYN_LEN && linux_syn_parse(p, s);
+}
+
 enum hr_drop hr_tcp_parse(struct rte_mbuf *m, uint16_t l4_off, uint16_t l4_len, struct tcp_seg *s)
 {
 	const struct rte_tcp_hdr *tcp =
@@ -156,15 +163,8 @@ enum hr_drop hr_tcp_parse(struct rte_mbuf *m, uint16_t l4_off, uint16_t l4_len, 
 	opt_len = hdr_len - (unsigned)sizeof(*tcp);
 	if (opt_len == 0)
 		return DROP_NONE;
-	if (likely(opt_len == NOP_NOP_TS_LEN && hr_load32(opt) == NOP_NOP_TS)) {
-		s->opts = TCPO_TS;
-		s->tsval = hr_load_be32(opt + 4);
-		s->tsecr = hr_load_be32(opt + 8);
-		return DROP_NONE;
-	}
-	if (opt_len == LINUX_SYN_LEN && linux_syn_parse(opt, s))
-		return DROP_NONE;
-	hr_tcp_options_parse(opt, opt_len, l4_off + (unsigned)sizeof(*tcp), s);
+	if (!hr_tcp_usual_options(opt, opt_len, s))
+		hr_tcp_options_parse(opt, opt_len, l4_off + (unsigned)sizeof(*tcp), s);
 	return DROP_NONE;
 }
 

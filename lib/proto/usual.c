@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The frames that nearly all traffic consists of, read and written in one pass: Ethernet, IPv4
+ * without options, TCP without options or with those of a Linux SYN or of established
+ * connections, in one piece. What is anything else, or bad in any way, is left to the general
+ * parser and writer, which decide as if this file did not exist: the unit test proto_usual holds
+ * both against each other.
+ */
+#include "proto/internal.h"
+
+#include <rte_ether.h>
+#include <rte_tcp.h>
+
+#define L3_OFF RTE_ETHER_HDR_LEN
+#define L4_OFF (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr))
+
+/* Ethertype, version and header length, as they lie in the packet; TOS is masked out. */
+#define IPV4_NO_OPTIONS      RTE_BE32(0x08004500)
+#define IPV4_NO_OPTIONS_MASK RTE_BE32(0xffffff00)
+
+#define CKSUM_MASK (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
+#define CKSUM_GOOD (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+
+/* The classes that need a closer look: 0/8, 127/8, 224/3. */
+static bool odd_address(uint8_t first)
+{
+	return (uint8_t)(first - 1) >= 223 || first == 127;
+}
+
+/* Both checksums of a received packet; words of the IP header are used twice. */
+static bool sums_good(const uint8_t *p, unsigned l4_len)
+{
+	uint64_t addresses = (uint64_t)hr_load32(p + L3_OFF + 12) + hr_load32(p + L3_OFF + 16);
+	uint64_t ip = addresses + hr_load32(p + L3_OFF) + hr_load32(p + L3_OFF + 4) +
+		      hr_load32(p + L3_OFF + 8);
+	uint64_t tcp = addresses + RTE_BE16(IPPROTO_TCP) + rte_cpu_to_be_16((uint16_t)l4_len) +
+		       hr_sum_bytes(p + L4_OFF, l4_len);
+
+	return hr_sum_fold(ip) == 0xffff && hr_sum_fold(tcp) == 0xffff;
+}
+
+bool hr_usual_parse(struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *), *tcp = p + L4_OFF;
+	unsigned total, l4_len, hdr_len, opt_len;
+	uint64_t cksum = m->ol_flags & CKSUM_MASK;
+	uint32_t word;
+
+	if (unlikely(m->data_len < L4_OFF + sizeof(struct rte_tcp_hdr) || m->nb_segs != 1))
+		return false;
+	if (hr_load32(p) != hr_load32(mac) || hr_load16(p + 4) != hr_load16(mac + 4) ||
+		(hr_load32(p + 12) & IPV4_NO_OPTIONS_MASK) != IPV4_NO_OPTIONS ||
+		p[L3_OFF + 9] != IPPROTO_TCP ||
+		(hr_load16(p + L3_OFF + 6) &
+			RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0 ||
+		odd_address(p[L3_OFF + 12]) || odd_address(p[L3_OFF + 16]))
+		return false;
+	total = hr_load_be16(p + L3_OFF + 2);
+	hdr_len = (tcp[12] >> 4) * 4u;
+	l4_len = total - (unsigned)sizeof(struct rte_ipv4_hdr);
+	if (total > m->data_len - (unsigned)L3_OFF || hdr_len < sizeof(struct rte_tcp_hdr) ||
+		total < sizeof(struct rte_ipv4_hdr) + hdr_len)
+		return false;
+	word = hr_load_be32(tcp);
+	if ((word & UINT16_MAX) == 0 || word >> 16 == 0)
+		return false;
+	if (cksum != CKSUM_GOOD && ((m->ol_flags & CKSUM_MASK) != 0 || !sums_good(p, l4_len)))
+		return false;
+
+	*s = (struct tcp_seg){
+		.m = m,
+		.seq = hr_load_be32(tcp + 4),
+		.ack = hr_load_be32(tcp + 8),
+		.wnd = hr_load_be16(tcp + 14),
+		.urg = hr_load_be16(tcp + 18),
+		.payload_off = (uint16_t)(L4_OFF + hdr_len),
+		.payload_len = l4_len - hdr_len,
+		.flags = tcp[13],
+		.tos = p[L3_OFF + 1],
+		.ttl = p[L3_OFF + 8],
+		.sport = (uint16_t)(word >> 16),
+		.dport = (uint16_t)word,
+		.l3_off = L3_OFF,
+		.family = 4,
+	};
+	opt_len = hdr_len - (unsigned)sizeof(struct rte_tcp_hdr);
+	if (opt_len != 0 && !hr_tcp_usual_options(tcp + sizeof(struct rte_tcp_hdr), opt_len, s))
+		return false;
+	*f = (struct hr_frame){
+		.kind = HR_FRAME_TCP,
+		.family = 4,
+		.l3_off = L3_OFF,
+		.l4_off = L4_OFF,
+		.l4_len = (uint16_t)l4_len,
+		.ttl = s->ttl,
+		.proto = IPPROTO_TCP,
+		.tos = s->tos,
+		.src = p + L3_OFF + 12,
+		.dst = p + L3_OFF + 16,
+		.src_mac = p + RTE_ETHER_ADDR_LEN,
+	};
+	return true;
+}
+
+static void store64(uint8_t *p, uint64_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static void store32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+void hr_usual_write(struct rte_mbuf *m, const uint8_t l2[RTE_ETHER_HDR_LEN], uint32_t src,
+	uint32_t dst, uint16_t sport, uint16_t dport, const struct tcp_out *o)
+{
+	unsigned hdr_len = sizeof(struct rte_tcp_hdr) + (o->opts != 0 ? HR_NOP_NOP_TS_LEN : 0);
+	unsigned l4_len = hdr_len + m->data_len, total = sizeof(struct rte_ipv4_hdr) + l4_len;
+	uint8_t *payload = rte_pktmbuf_mtod(m, uint8_t *), *tcp = payload - hdr_len;
+	uint8_t *ip = tcp - sizeof(struct rte_ipv4_hdr), *eth = ip - RTE_ETHER_HDR_LEN;
+	uint64_t addresses = (uint64_t)src + dst, sum;
+	uint32_t ports = rte_cpu_to_be_32((uint32_t)sport << 16 | dport);
+	uint32_t seq = rte_cpu_to_be_32(o->seq);
+	uint32_t ack = o->flags & TCPF_ACK ? rte_cpu_to_be_32(o->ack) : 0;
+	uint32_t rest =
+		rte_cpu_to_be_32((uint32_t)hdr_len / 4 << 28 | (uint32_t)o->flags << 16 | o->wnd);
+	uint32_t first = rte_cpu_to_be_32((RTE_IPV4_VHL_DEF << 8 | (uint32_t)o->tos) << 16 | total);
+	uint32_t second = RTE_BE32(RTE_IPV4_HDR_DF_FLAG);
+	uint32_t third = rte_cpu_to_be_32((uint32_t)o->ttl << 24 | IPPROTO_TCP << 16);
+
+	/* From the values: what was just written would have to be waited for. */
+	sum = addresses + RTE_BE16(IPPROTO_TCP) + rte_cpu_to_be_16((uint16_t)l4_len) + ports + seq +
+	      ack + rest;
+	if (o->opts != 0) {
+		uint32_t tsval = rte_cpu_to_be_32(o->tsval), tsecr = rte_cpu_to_be_32(o->tsecr);
+
+		store32(tcp + 20, HR_NOP_NOP_TS);
+		store64(tcp + 24, tsval | (uint64_t)tsecr << 32);
+		sum += (uint64_t)HR_NOP_NOP_TS + tsval + tsecr;
+	}
+	if (m->data_len != 0)
+		sum += hr_sum_bytes(payload, m->data_len);
+	store64(tcp, ports | (uint64_t)seq << 32);
+	store64(tcp + 8, ack | (uint64_t)rest << 32);
+	store32(tcp + 16, (uint16_t)~hr_sum_fold(sum));
+	sum = addresses + first + second + third;
+	third |= (uint32_t)(uint16_t)~hr_sum_fold(sum) << 16;
+	store64(ip, first | (uint64_t)second << 32);
+	store64(ip + 8, third | (uint64_t)src << 32);
+	store32(ip + 16, dst);
+	memcpy(eth, l2, RTE_ETHER_HDR_LEN);
+	m->data_off -= (uint16_t)(payload - eth);
+	m->data_len = (uint16_t)(RTE_ETHER_HDR_LEN + total);
+	m->pkt_len = m->data_len;
+}
