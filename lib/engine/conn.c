@@ -201,7 +201,9 @@ void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)
 
 void hr_conn_events(struct hr_worker *w, struct conn *c, uint32_t events)
 {
-	hr_conn_told(w, c, events);
+	/* A state that became CLOSED says so. */
+	if ((events & ~(uint32_t)TCP_EV_OUTPUT) != 0)
+		hr_conn_told(w, c, events);
 	hr_conn_dirty(w, c);
 }
 

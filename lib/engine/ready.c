@@ -37,7 +37,7 @@ static unsigned slices_of(struct hr_worker *w, const struct conn *c, uint32_t *t
 
 static void tell_data(struct hr_worker *w, struct conn *c)
 {
-	while (reading(c) && !(c->eflags & EF_PAUSED)) {
+	while (c->tcb.rcvq != NULL && reading(c) && !(c->eflags & EF_PAUSED)) {
 		uint32_t total;
 		unsigned n = slices_of(w, c, &total);
 		size_t taken;

@@ -95,20 +95,21 @@ void hr_tx_emit(void *worker, unsigned port, struct rte_mbuf *m)
  * Each segment counts twice, because SACK blocks may take nearly half of the payload's place, and
  * the core may return one segment at any time.
  */
-static uint32_t payload_limit(struct hr_worker *w, const struct conn *c, uint32_t budget)
+static uint32_t payload_limit(
+	struct hr_worker *w, const struct conn *c, const struct hr_nexthop *nh, uint32_t budget)
 {
 	uint32_t mss = RTE_MAX((uint32_t)c->tcb.snd_mss, 1u);
-	uint32_t room = hr_tx_room(w, hr_nexthop(w->ip, c->nexthop)->port), frames;
+	uint32_t frames;
 
-	if (w->tx_spares < HR_TX_SPARE / 2)
+	if (unlikely(w->tx_spares < HR_TX_SPARE / 2))
 		(void)hr_tx_refill(w, HR_TX_RESERVE + 2);
-	frames = RTE_MIN(room, w->tx_spares);
-	if (frames < 2)
+	frames = RTE_MIN(hr_tx_room(w, nh->port), w->tx_spares);
+	if (unlikely(frames < 2))
 		return 0;
-	if (w->tx_spares < HR_TX_RESERVE + 2)
+	if (unlikely(w->tx_spares < HR_TX_RESERVE + 2))
 		return c->tcb.flags & (TF_ACK_NOW | TF_ACK_SOON | TF_SEND_RST) ? mss : 0;
-	budget = RTE_MAX(budget / mss, 1u);
-	return RTE_MIN(frames / 2, budget) * mss;
+	budget = RTE_MAX(budget, mss);
+	return RTE_MIN(frames / 2 * mss, budget);
 }
 
 static void emitted(struct hr_worker *w, struct conn *c, const struct tcp_out *o)
@@ -121,37 +122,32 @@ static void emitted(struct hr_worker *w, struct conn *c, const struct tcp_out *o
 		hr_conn_told(w, c, hr_tcp_abort(&w->tcp, &c->tcb, HR_UNREACHABLE));
 }
 
-/*
- * A next hop that is being resolved keeps only a few packets: a connection that would push one of
- * them out waits with its output. Else a burst of connects to a cold next hop would lose its SYNs
- * and measure our own retransmission timeout.
- */
-static bool resolving(struct hr_worker *w, const struct conn *c)
-{
-	return hr_nexthop_full(w->ip, c->nexthop);
-}
-
 /* At most HR_TX_TURN_MAX bytes of one connection. */
 static enum tx_end tx_conn(struct hr_worker *w, struct conn *c)
 {
+	const struct hr_nexthop *nh = hr_nexthop(w->ip, c->nexthop);
 	uint32_t budget = HR_TX_TURN_MAX;
 
 	/* 256: a ladder of answers that never ends would be a bug of the core, and it would be here
 	 * that it hangs. */
 	for (unsigned n = 0; n < 256 && budget > 0; n++) {
-		uint32_t limit = payload_limit(w, c, budget), events;
+		uint32_t limit = payload_limit(w, c, nh, budget), events;
 		struct tcp_out o;
 		bool more;
 
-		if (limit == 0)
+		if (unlikely(limit == 0))
 			return TX_STALLED;
-		if (resolving(w, c))
+		/* A next hop that is being resolved keeps only a few packets: a connection that
+		 * would push one of them out waits with its output. Else a burst of connects to a
+		 * cold next hop would lose its SYNs and measure our own retransmission timeout. */
+		if (unlikely(nh->state != NH_REACHABLE) && hr_nexthop_full(w->ip, c->nexthop))
 			return TX_RESOLVING;
 		more = hr_tcp_output(&w->tcp, &c->tcb, limit, w->out_us, &o, &events);
 		if (more)
 			emitted(w, c, &o);
-		hr_conn_told(w, c, events);
-		if (!more)
+		if (events != 0)
+			hr_conn_told(w, c, events);
+		if (!more || hr_tcp_output_done(&c->tcb))
 			return TX_IDLE;
 		budget -= RTE_MIN(budget, o.payload_len);
 	}
@@ -241,14 +237,15 @@ void hr_tx_ack_now(struct hr_worker *w, struct conn *c)
 {
 	/* Without room the ACK stays owed. */
 	for (unsigned n = 0; n < 4 && (c->tcb.flags & TF_ACK_NOW); n++) {
-		uint32_t limit = payload_limit(w, c, 0), events;
+		uint32_t limit = payload_limit(w, c, hr_nexthop(w->ip, c->nexthop), 0), events;
 		struct tcp_out o;
 
 		if (limit == 0)
 			return;
 		if (hr_tcp_output(&w->tcp, &c->tcb, limit, w->out_us, &o, &events))
 			emitted(w, c, &o);
-		hr_conn_told(w, c, events);
+		if (events != 0)
+			hr_conn_told(w, c, events);
 	}
 }
 

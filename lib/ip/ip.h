@@ -59,8 +59,8 @@ void hr_ip_free(struct hr_ip_layer *ip);
  * ------------------------------------------------------------------------------------------------
  */
 
-/* Id of a local address (network order bytes), 0 when it is not ours. O(1), one line for the
- * address used last. */
+/* Id of a local address (network order bytes), 0 when it is not ours. O(1), one line for
+ * those near the one used last. */
 uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void *addr);
 /* The address behind an id. */
 const struct hr_ip *hr_laddr(const struct hr_ip_layer *ip, uint32_t id);

@@ -236,18 +236,49 @@ static uint32_t search(const struct hr_ip_layer *ip, uint8_t family, const uint8
 	return (r->index + d) | (family == 6 ? HR_LADDR_V6 : 0);
 }
 
+/* The range that an id is in. */
+static const struct hr_laddr_range *range_of(const struct hr_ip_layer *ip, uint32_t id)
+{
+	uint32_t index = HR_LADDR_INDEX(id);
+	unsigned lo = 0, hi = ip->n_ranges;
+
+	while (hi - lo > 1) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (ip->range[mid].index <= index)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &ip->range[lo];
+}
+
 uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void *addr)
 {
 	struct hr_laddr_last *last = ip->last;
 	uint32_t id;
 
-	if (last->family == family && memcmp(last->addr, addr, family == 4 ? 4 : 16) == 0)
-		return last->id;
+	if (likely(family == 4)) {
+		/* In the range of the last one: every client of a load generator is. */
+		uint32_t d = v4_number(addr) - last->first4;
+
+		if (likely(d < last->count4))
+			return last->index4 + d;
+	} else if (last->id6 != 0 && memcmp(last->addr6, addr, 16) == 0) {
+		return last->id6;
+	}
 	id = search(ip, family, addr);
-	if (id != 0) {
-		last->family = family;
-		memcpy(last->addr, addr, family == 4 ? 4 : 16);
-		last->id = id;
+	if (id == 0)
+		return 0;
+	if (family == 4) {
+		const struct hr_laddr_range *r = range_of(ip, id);
+
+		last->first4 = rte_be_to_cpu_32(r->first.v4);
+		last->count4 = r->count;
+		last->index4 = r->index;
+	} else {
+		memcpy(last->addr6, addr, 16);
+		last->id6 = id;
 	}
 	return id;
 }
@@ -262,18 +293,10 @@ uint32_t hr_laddr_on_port(
 
 static void fill_in(const struct hr_ip_layer *ip, struct hr_laddr_entry *e, uint32_t index)
 {
-	unsigned lo = 0, hi = ip->n_ranges;
+	const struct hr_laddr_range *r = range_of(ip, index);
 
-	while (hi - lo > 1) {
-		unsigned mid = (lo + hi) / 2;
-
-		if (ip->range[mid].index <= index)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	e->ip = hr_ip_add(&ip->range[lo].first, index - ip->range[lo].index);
-	e->port = ip->range[lo].port;
+	e->ip = hr_ip_add(&r->first, index - r->index);
+	e->port = r->port;
 }
 
 struct hr_laddr_entry *hr_laddr_entry(const struct hr_ip_layer *ip, uint32_t id)

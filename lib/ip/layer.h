@@ -60,11 +60,11 @@ struct hr_laddr_entry {
 	uint64_t defended_us; /* last answer to another station's claim, 0 = never */
 };
 
-/* The address that was looked up last. */
+/* What was found last: the IPv4 range, the IPv6 address. */
 struct hr_laddr_last {
-	uint8_t family;
-	uint8_t addr[16];
-	uint32_t id;
+	uint32_t first4, count4, index4; /* host order; count4 0 = nothing yet */
+	uint32_t id6;                    /* 0 = nothing yet */
+	uint8_t addr6[16];
 };
 
 /* A connected subnet of a port; longest first. */

@@ -234,6 +234,18 @@ uint32_t hr_tcp_expire(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
 	struct tcp_out *o, uint32_t *events);
 
+/* The next hr_tcp_output() would say no and change nothing: spares the question behind the usual
+ * single segment. False: ask. */
+static inline bool hr_tcp_output_done(const struct tcb *t)
+{
+	const uint32_t asks = TF_ACK_NOW | TF_ACK_SOON | TF_SEND_RST | TF_TLP | TF_PROBE |
+			      TF_KEEPALIVE | TF_RETX_HEAD | TF_PACED;
+	bool fin_sent = (t->flags & TF_FIN_SENT) != 0;
+
+	return (t->flags & asks) == 0 && t->ext == 0 && t->ca_state == CA_OPEN &&
+	       t->snd_nxt == t->snd_end + fin_sent && fin_sent == ((t->flags & TF_FIN_QUEUED) != 0);
+}
+
 /* When hr_tcp_expire() wants to be called, or HR_NEVER. Cheap; ask after output. */
 uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us);
 
