@@ -194,7 +194,7 @@ static unsigned bulk_turn(
 	for (unsigned k = 0; k < n; k++) {
 		if (c->tcb.flags & TF_ACK_NOW)
 			said += emit(e, c, out + said, now_us);
-		(void)hr_tcp_input(&e->ctx, &c->tcb, &s[k], now_us);
+		must(hr_tcp_ev_drop(hr_tcp_input(&e->ctx, &c->tcb, &s[k], now_us)) == DROP_NONE);
 	}
 	t[1] = bench_tsc();
 	if (c->tcb.rcv_held > 0)

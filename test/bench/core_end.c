@@ -117,6 +117,7 @@ void core_seg_of(struct tcp_seg *s, const struct tcp_out *o, const struct tcb *f
 void core_arrive(struct core_end *e, struct tcp_seg *s, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
+		must(s[i].flags != 0);
 		if (s[i].payload_len == 0)
 			continue;
 		s[i].m = rte_pktmbuf_alloc(e->pool);
@@ -281,6 +282,7 @@ void core_turn(struct core_end *e, struct core_burst *x, uint64_t now_us)
 {
 	bool handshake = e->server && e->syns.live > 0;
 	uint64_t since;
+	uint32_t events;
 
 	core_arrive(e, x->seg, x->n);
 	since = bench_tsc();
@@ -295,8 +297,9 @@ void core_turn(struct core_end *e, struct core_burst *x, uint64_t now_us)
 	for (uint32_t i = 0; i < x->n; i++) {
 		if (handshake)
 			x->c[i] = accept_entry(e, x->first + i, &x->seg[i], now_us);
-		x->c[i]->pending =
-			(uint16_t)hr_tcp_input(&e->ctx, &x->c[i]->tcb, &x->seg[i], now_us);
+		events = hr_tcp_input(&e->ctx, &x->c[i]->tcb, &x->seg[i], now_us);
+		must(hr_tcp_ev_drop(events) == DROP_NONE);
+		x->c[i]->pending = (uint16_t)events;
 	}
 	since = stage_ends(e, CORE_INPUT, since);
 	for (uint32_t i = 0; i < x->n; i++)
