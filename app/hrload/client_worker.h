@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What client.c (connections) and pacer.c (when to open them) share: the structures of the client
- * role. */
+/* What the files of the client role share: client.c (set-up and control), client_conn.c (one
+ * connection), client_http.c (responses) and pacer.c (when to open). */
 #ifndef HRLOAD_CLIENT_WORKER_H
 #define HRLOAD_CLIENT_WORKER_H
 
 #include "client.h"
-
-#include <sys/queue.h>
+#include "slab.h"
 
 #include <http_parser.h>
 
-struct client_conn {
-	TAILQ_ENTRY(client_conn) link; /* in worker->active, in order of since_us */
-	struct client_worker *worker;
-	hr_conn c;
-	uint64_t since_us; /* connect, or the request under way, began */
-	uint64_t done;     /* transactions */
-	uint64_t body_bytes;
+/* What a connection needs only while it parses; kept until its end. */
+struct client_ext {
+	struct slab_item item;
 	http_parser parser;
-	EVP_MD_CTX *sha;
+	EVP_MD_CTX *sha; /* NULL without --sha256 */
+};
+
+/* One cache line. */
+struct client_conn {
+	struct slab_item item;
+	hr_conn c;
+	struct client_worker *worker;
+	struct client_ext *ext; /* NULL: not needed so far */
+	uint64_t since_us;      /* connect, or the request under way, began */
+	uint64_t body_bytes;
+	uint32_t done;        /* transactions; stays at the highest number */
 	uint32_t request_off; /* bytes of the request that the engine took */
 	uint8_t error;        /* enum error: why this connection failed */
 	bool last;            /* the request under way is the last one */
@@ -28,15 +34,16 @@ struct client_conn {
 	bool ended; /* closed here */
 };
 
-TAILQ_HEAD(client_list, client_conn);
+_Static_assert(sizeof(struct client_conn) <= 64, "a connection is one cache line");
 
 struct client_worker {
 	struct stats stats;
 	struct client *client;
 	struct hr_worker *w;
 	unsigned index;
-	struct client_list active;
-	uint64_t open; /* members of active */
+	struct slab conns, exts;
+	uint64_t open;     /* conns in use */
+	uint32_t watch_at; /* where the watch goes on */
 	uint64_t concurrency;
 	bool limited, stopping, finished;
 	uint64_t quota; /* connections left to open, when limited */
@@ -62,8 +69,29 @@ struct client {
 	struct client_worker worker[];
 };
 
-/* client.c: open one. */
+/* client_conn.c: the callbacks of a connection. */
+void client_app(struct hr_app *app);
+/* Open one. A negative errno when the engine refuses. */
 int client_open(struct client_worker *cw);
+/* hr_timer: looks for transactions that take too long, now and from now on. */
+void client_watch(struct hr_worker *w, void *arg);
+/* The extension, made when it is needed first. NULL: no memory, and the connection failed. */
+struct client_ext *client_ext(struct client_conn *cc);
+/* Give back what the connection holds. */
+void client_conn_free(struct client_conn *cc);
+/* This connection is a failure, whatever else comes. */
+void client_fail(struct client_conn *cc, enum error e);
+/* The first byte of a response came. */
+void client_first_byte(struct client_conn *cc);
+/* A response is complete: count it, or fail with `e`; then the next request or the end. */
+void client_done(struct client_conn *cc, enum error e);
+/* client_http.c */
+size_t client_http_data(
+	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
+/* The peer's FIN, while a response is awaited: it may end a body, or come too early. */
+void client_http_eof(struct client_conn *cc);
+/* Begin a digest of the body to come. False when out of memory. */
+bool client_http_sha(struct client_conn *cc);
 /* pacer.c */
 void pacer_start(struct client_worker *cw);
 /* A connection ended: a closed loop opens the next. */

@@ -17,26 +17,27 @@
 /* Forget bodies that the client has acknowledged, then note a new one at the end of the stream. */
 static bool note_body(struct server_conn *sc, uint64_t len)
 {
+	struct server_ext *x = sc->ext;
 	struct hr_conn_info info;
 	uint32_t gone = 0;
 
-	if (sc->n_bodies > 0 && hr_conn_info(sc->worker->w, sc->c, &info) == 0)
-		while (gone < sc->n_bodies && sc->bodies[gone].end <= info.bytes_acked)
+	if (x->n_bodies > 0 && hr_conn_info(sc->worker->w, sc->c, &info) == 0)
+		while (gone < x->n_bodies && x->bodies[gone].end <= info.bytes_acked)
 			gone++;
 	if (gone > 0) {
-		sc->n_bodies -= gone;
-		memmove(sc->bodies, sc->bodies + gone, sc->n_bodies * sizeof(*sc->bodies));
+		x->n_bodies -= gone;
+		memmove(x->bodies, x->bodies + gone, x->n_bodies * sizeof(*x->bodies));
 	}
-	if (sc->n_bodies == sc->max_bodies) {
-		uint32_t max = sc->max_bodies != 0 ? 2 * sc->max_bodies : BODIES_MIN;
-		struct body *more = realloc(sc->bodies, max * sizeof(*more));
+	if (x->n_bodies == x->max_bodies) {
+		uint32_t max = x->max_bodies != 0 ? 2 * x->max_bodies : BODIES_MIN;
+		struct body *more = realloc(x->bodies, max * sizeof(*more));
 
 		if (more == NULL)
 			return false;
-		sc->bodies = more;
-		sc->max_bodies = max;
+		x->bodies = more;
+		x->max_bodies = max;
 	}
-	sc->bodies[sc->n_bodies++] = (struct body){sc->queued, sc->queued + len};
+	x->bodies[x->n_bodies++] = (struct body){sc->queued, sc->queued + len};
 	return true;
 }
 
@@ -52,31 +53,32 @@ static void answered(struct server_conn *sc)
 bool response_pump(struct server_conn *sc)
 {
 	struct hr_worker *w = sc->worker->w;
+	struct server_ext *x = sc->ext;
 	int64_t n;
 
-	if (sc->head != NULL) {
-		n = hr_send(w, sc->c, sc->head + sc->head_off, sc->head_len - sc->head_off);
+	if (x->head != NULL) {
+		n = hr_send(w, sc->c, x->head + x->head_off, x->head_len - x->head_off);
 		if (n < 0)
 			return false;
-		sc->head_off += (uint32_t)n;
+		x->head_off += (uint32_t)n;
 		sc->queued += (uint64_t)n;
-		if (sc->head_off < sc->head_len)
+		if (x->head_off < x->head_len)
 			return false;
-		free(sc->head);
-		sc->head = NULL;
-		if (sc->pull_left > 0 && !note_body(sc, sc->pull_left)) {
+		free(x->head);
+		x->head = NULL;
+		if (x->pull_left > 0 && !note_body(sc, x->pull_left)) {
 			hr_abort(w, sc->c);
 			return false;
 		}
 	}
-	if (sc->pull_left > 0) {
-		n = hr_send_pull(w, sc->c, sc->pull_left);
+	if (x->pull_left > 0) {
+		n = hr_send_pull(w, sc->c, x->pull_left);
 		if (n < 0)
 			return false;
 		sc->queued += (uint64_t)n;
-		sc->pull_left -= (uint64_t)n;
+		x->pull_left -= (uint64_t)n;
 	}
-	if (sc->pull_left > 0)
+	if (x->pull_left > 0)
 		return false;
 	answered(sc);
 	return true;
@@ -87,27 +89,35 @@ static void send_response(struct server_conn *sc, const char *head, size_t len, 
 {
 	struct hr_worker *w = sc->worker->w;
 	int64_t n = hr_send(w, sc->c, head, len);
+	struct server_ext *x;
 
 	if (n < 0) {
 		server_linger(sc); /* the connection is going: on_close follows */
 		return;
 	}
-	sc->busy = true;
 	sc->queued += (uint64_t)n;
-	sc->pull_left = pull;
 	stat_add(&sc->worker->stats.body_bytes, pull);
+	if ((size_t)n == len && pull == 0) {
+		answered(sc);
+		return;
+	}
+	x = server_ext(sc);
+	if (x == NULL)
+		return;
+	sc->busy = true;
+	x->pull_left = pull;
 	if ((size_t)n < len) {
-		sc->head = malloc(len - (size_t)n);
-		if (sc->head == NULL) {
+		x->head = malloc(len - (size_t)n);
+		if (x->head == NULL) {
 			hr_abort(w, sc->c);
 			return;
 		}
-		memcpy(sc->head, head + n, len - (size_t)n);
-		sc->head_off = 0;
-		sc->head_len = (uint32_t)(len - (size_t)n);
+		memcpy(x->head, head + n, len - (size_t)n);
+		x->head_off = 0;
+		x->head_len = (uint32_t)(len - (size_t)n);
 		return;
 	}
-	if (pull > 0 && !note_body(sc, pull)) {
+	if (!note_body(sc, pull)) {
 		hr_abort(w, sc->c);
 		return;
 	}
@@ -153,56 +163,62 @@ void server_refuse(struct server_conn *sc, unsigned status, const char *text)
 static void sha_step(struct hr_worker *w, void *arg)
 {
 	struct server_conn *sc = arg;
-	uint64_t n = sc->sha_len - sc->sha_off;
+	struct server_ext *x = sc->ext;
+	uint64_t n = x->sha_len - x->sha_off;
 	char hex[SHA256_HEX + 1];
 
-	sc->sha_timer = 0;
+	x->sha_timer = 0;
 	if (n > SHA_STEP)
 		n = SHA_STEP;
-	pattern_digest(&sc->worker->server->pattern, sc->sha, sc->sha_off, n);
-	sc->sha_off += n;
-	if (sc->sha_off < sc->sha_len) {
-		sc->sha_timer = hr_timer_start(w, 0, sha_step, sc);
-		if (sc->sha_timer == 0)
+	pattern_digest(&sc->worker->server->pattern, x->sha, x->sha_off, n);
+	x->sha_off += n;
+	if (x->sha_off < x->sha_len) {
+		x->sha_timer = hr_timer_start(w, 0, sha_step, sc);
+		if (x->sha_timer == 0)
 			hr_abort(w, sc->c);
 		return;
 	}
-	digest_text(sc->sha, hex);
+	digest_text(x->sha, hex);
 	hex[SHA256_HEX - 1] = '\n';
 	hex[SHA256_HEX] = '\0';
-	EVP_MD_CTX_free(sc->sha);
-	sc->sha = NULL;
-	send_text(sc, 200, hex, sc->sha_head_only);
+	EVP_MD_CTX_free(x->sha);
+	x->sha = NULL;
+	send_text(sc, 200, hex, x->sha_head_only);
 	if (!sc->busy)
 		hr_resume(w, sc->c);
 }
 
 static void send_sha256(struct server_conn *sc, uint64_t size, bool head_only)
 {
-	sc->sha = EVP_MD_CTX_new();
-	if (sc->sha == NULL || EVP_DigestInit_ex(sc->sha, EVP_sha256(), NULL) != 1) {
+	struct server_ext *x = server_ext(sc);
+
+	if (x == NULL)
+		return;
+	x->sha = EVP_MD_CTX_new();
+	if (x->sha == NULL || EVP_DigestInit_ex(x->sha, EVP_sha256(), NULL) != 1) {
 		hr_abort(sc->worker->w, sc->c);
 		return;
 	}
 	sc->busy = true;
-	sc->sha_off = 0;
-	sc->sha_len = size;
-	sc->sha_head_only = head_only;
+	x->sha_off = 0;
+	x->sha_len = size;
+	x->sha_head_only = head_only;
 	sha_step(sc->worker->w, sc);
 }
 
 void server_answer(struct server_conn *sc)
 {
-	bool head_only = sc->parser.method == HTTP_HEAD;
+	bool head_only = sc->ext->parser.method == HTTP_HEAD;
 	uint64_t n = sc->worker->server->response_size;
 
 	sc->asked = false;
-	sc->close = !http_should_keep_alive(&sc->parser);
-	if (sc->parser.method != HTTP_GET && !head_only) {
+	sc->close = !http_should_keep_alive(&sc->ext->parser);
+	if (sc->ext->parser.method != HTTP_GET && !head_only) {
 		server_refuse(sc, 405, "only GET and HEAD are served here\n");
 		return;
 	}
-	switch (sc->too_long ? RESOURCE_BAD : http_resource(sc->target, sc->target_len, &n)) {
+	switch (sc->ext->too_long ? RESOURCE_BAD
+				  : http_resource(sc->ext->target, sc->ext->target_len, &n)) {
 	case RESOURCE_DEFAULT:
 	case RESOURCE_BYTES:
 		send_bytes(sc, n, head_only);
@@ -219,15 +235,16 @@ void server_answer(struct server_conn *sc)
 void response_pull(hr_conn c, void *user, uint64_t offset, uint8_t *buf, uint32_t len)
 {
 	const struct server_conn *sc = user;
+	const struct server_ext *x = sc->ext;
 	uint32_t i = 0;
 
 	while (len > 0) {
-		while (sc->bodies[i].end <= offset)
+		while (x->bodies[i].end <= offset)
 			i++; /* a pulled byte lies in some body that is not acknowledged */
-		uint64_t left = sc->bodies[i].end - offset;
+		uint64_t left = x->bodies[i].end - offset;
 		uint32_t n = len < left ? len : (uint32_t)left;
 
-		pattern_fill(&sc->worker->server->pattern, offset - sc->bodies[i].start, buf, n);
+		pattern_fill(&sc->worker->server->pattern, offset - x->bodies[i].start, buf, n);
 		offset += n;
 		buf += n;
 		len -= n;

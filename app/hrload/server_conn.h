@@ -6,8 +6,7 @@
 
 #include "http.h"
 #include "server.h"
-
-#include <sys/queue.h>
+#include "slab.h"
 
 #include <http_parser.h>
 
@@ -18,41 +17,50 @@ struct body {
 	uint64_t start, end;
 };
 
-struct server_conn {
-	TAILQ_ENTRY(server_conn) link; /* in worker->open, or in worker->lingering after our FIN */
-	struct server_worker *worker;
-	hr_conn c;
+/* What a connection needs only while it parses, or when an answer is long or slow; kept until its
+ * end. */
+struct server_ext {
+	struct slab_item item;
 	http_parser parser;
-	char target[TARGET_MAX];
-	uint16_t target_len;
-	bool too_long;
-	bool asked;     /* a whole request was parsed and not yet answered */
-	bool busy;      /* a response is being queued, or a digest computed */
-	bool close;     /* after this response */
-	bool eof;       /* the client sent FIN */
-	bool lingering; /* our FIN is queued */
-	uint64_t linger_since_us;
 	/* the response */
 	char *head; /* what a full send buffer left over, malloced; NULL when nothing */
 	uint32_t head_off, head_len;
 	uint64_t pull_left;
-	/* the stream */
-	uint64_t queued;     /* bytes given to the engine so far */
 	struct body *bodies; /* pulled bodies that may be retransmitted, oldest first */
 	uint32_t n_bodies, max_bodies;
 	/* a digest under way */
 	EVP_MD_CTX *sha;
 	uint64_t sha_off, sha_len, sha_timer;
 	bool sha_head_only;
+	/* the request */
+	bool too_long;
+	uint16_t target_len;
+	char target[TARGET_MAX];
 };
 
-TAILQ_HEAD(server_list, server_conn);
+/* One cache line. */
+struct server_conn {
+	struct slab_item item;
+	hr_conn c;
+	struct server_worker *worker;
+	struct server_ext *ext; /* NULL: not needed so far */
+	uint64_t queued;        /* bytes given to the engine so far */
+	uint64_t linger_since_us;
+	bool asked;     /* a whole request was parsed and not yet answered */
+	bool busy;      /* a response is being queued, or a digest computed */
+	bool close;     /* after this response */
+	bool eof;       /* the client sent FIN */
+	bool lingering; /* our FIN is queued */
+};
+
+_Static_assert(sizeof(struct server_conn) <= 64, "a connection is one cache line");
 
 struct server_worker {
 	struct stats stats;
 	struct server *server;
 	struct hr_worker *w;
-	struct server_list open, lingering;
+	struct slab conns, exts;
+	uint32_t sweep_at; /* where the sweep goes on */
 	bool stopping;
 };
 
@@ -65,6 +73,14 @@ struct server {
 	struct server_worker worker[];
 };
 
+/* server.c: the extension, made when it is needed first. NULL: there is no memory, and the
+ * connection was aborted. */
+struct server_ext *server_ext(struct server_conn *sc);
+/* FIN after what is queued; the client's FIN, or the sweep, ends it. */
+void server_linger(struct server_conn *sc);
+/* request.c: hr_app.on_data for HTTP. */
+size_t request_data(
+	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
 /* response.c: answer the request that was just parsed. */
 void server_answer(struct server_conn *sc);
 /* Answer with an error and a line of text. */
@@ -74,7 +90,5 @@ void server_refuse(struct server_conn *sc, unsigned status, const char *text);
 bool response_pump(struct server_conn *sc);
 /* hr_app.on_pull: bytes of bodies queued with hr_send_pull(). */
 void response_pull(hr_conn c, void *user, uint64_t offset, uint8_t *buf, uint32_t len);
-/* server.c: FIN after what is queued; the client's FIN, or the sweep, ends it. */
-void server_linger(struct server_conn *sc);
 
 #endif

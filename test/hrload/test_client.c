@@ -3,7 +3,7 @@
  * The client role against a server that answers with given bytes, whatever was asked: each case
  * says the bytes, what the server does after them, and how the connection must be counted.
  */
-#include "client.h"
+#include "client_worker.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -90,17 +90,25 @@ static int down(void **state)
 	return rc;
 }
 
-/* One connection with these options; its counters. */
-static struct stats play(struct world *wd, struct config cfg, const struct script *s)
+static struct client *make(struct world *wd, struct config cfg, const struct script *s)
 {
 	char err[HR_ERRLEN] = "";
 	struct client *cl;
-	struct stats sum;
 
 	current = s;
 	cfg.connections = 1;
 	cl = client_create(&cfg, wd->engine[CLIENT], err, sizeof(err));
 	assert_non_null(cl);
+	assert_true(n_clients < CLIENTS_MAX);
+	clients[n_clients++] = cl;
+	return cl;
+}
+
+/* Its one connection from beginning to end; its counters. */
+static struct stats run(struct world *wd, struct client *cl)
+{
+	struct stats sum;
+
 	assert_true(client_start(cl));
 	for (unsigned i = 0; i < TURNS_MAX; i++) {
 		world_turn(wd);
@@ -110,9 +118,13 @@ static struct stats play(struct world *wd, struct config cfg, const struct scrip
 	}
 	assert_int_equal(sum.attempted, 1);
 	assert_int_equal(sum.completed + sum.failed, 1);
-	assert_true(n_clients < CLIENTS_MAX);
-	clients[n_clients++] = cl;
 	return sum;
+}
+
+/* One connection with these options; its counters. */
+static struct stats play(struct world *wd, struct config cfg, const struct script *s)
+{
+	return run(wd, make(wd, cfg, s));
 }
 
 static void assert_good(struct world *wd, struct config cfg, struct script s, uint64_t body_bytes)
@@ -208,11 +220,31 @@ static void test_bad(void **state)
 	assert_error(wd, cfg, (struct script){LENGTH("4") "hell", CLOSES}, ERR_digest);
 }
 
+/* Without memory for a connection, or for parsing on it, the attempt has failed by that name. */
+static void test_no_memory(void **state)
+{
+	static const struct script answer = {LENGTH("5") "hello", CLOSES};
+	struct world *wd = *state;
+	struct config cfg = wd->cfg;
+	struct client *cl;
+	struct stats sum;
+
+	cfg.role = ROLE_CLIENT;
+	for (int i = 0; i < 2; i++) {
+		cl = make(wd, cfg, &answer);
+		slab_init(i == 0 ? &cl->worker[0].conns : &cl->worker[0].exts, 64, 0);
+		sum = run(wd, cl);
+		assert_int_equal(sum.failed, 1);
+		assert_int_equal(sum.errors[ERR_no_memory], 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);

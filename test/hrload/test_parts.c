@@ -4,6 +4,7 @@
 #include "client_worker.h"
 #include "http.h"
 #include "report.h"
+#include "slab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,6 +201,47 @@ static void test_reasons(void **state)
 	assert_string_equal(error_names[error_of_reason(HR_TIMEOUT)], "timeout");
 }
 
+#define OBJECTS 1000u
+
+/* What came back last goes out first, objects do not overlap, and the limit holds. */
+static void test_slab(void **state)
+{
+	struct thing {
+		struct slab_item item;
+		uint32_t mark;
+	} * things[OBJECTS], *again;
+	struct slab s;
+
+	slab_init(&s, sizeof(struct thing), OBJECTS);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		things[i] = slab_get(&s);
+		assert_non_null(things[i]);
+		assert_int_equal((uintptr_t)things[i] % 64, 0);
+		things[i]->mark = i;
+	}
+	assert_null(slab_get(&s));
+	assert_int_equal(s.items, OBJECTS);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		assert_int_equal(things[i]->mark, i);
+		assert_ptr_equal(slab_at(&s, i), things[i]);
+	}
+	slab_put(&s, things[7]);
+	slab_put(&s, things[OBJECTS - 1]);
+	assert_null(slab_at(&s, 7));
+	assert_null(slab_at(&s, OBJECTS - 1));
+	assert_non_null(slab_at(&s, 8));
+	again = slab_get(&s);
+	assert_ptr_equal(again, things[OBJECTS - 1]);
+	again = slab_get(&s);
+	assert_ptr_equal(again, things[7]);
+	assert_null(slab_get(&s));
+	slab_release(&s);
+	assert_int_equal(s.items, 0);
+	/* it can be filled again, and nothing has to come back before the end */
+	assert_non_null(slab_get(&s));
+	slab_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_pacer),
 		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_slab),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

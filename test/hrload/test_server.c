@@ -5,6 +5,7 @@
  * answer up to the end of the stream.
  */
 #include "http.h"
+#include "server_conn.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -250,6 +251,36 @@ static void test_linger(void **state)
 	free(t.heard);
 }
 
+/* Without memory for a connection, or for parsing on it, the client gets a RST and it is counted.
+ */
+static void test_no_memory(void **state)
+{
+	struct world *wd = *state;
+	struct server_worker *sw = &wd->server->worker[0];
+
+	for (int i = 0; i < 2; i++) {
+		struct slab *slab = i == 0 ? &sw->conns : &sw->exts, spare = *slab;
+		struct stats before, after;
+		struct talk t = {0};
+
+		server_stats(wd->server, &before);
+		slab_init(slab, spare.size, 0);
+		converse(wd, &t, "HEAD /never-asked-before HTTP/1.1\r\n\r\n");
+		assert_int_equal(t.reason, HR_RESET);
+		assert_int_equal(t.heard_len, 0);
+		for (unsigned k = 0; k < 100; k++)
+			world_turn(wd);
+		*slab = spare;
+		server_stats(wd->server, &after);
+		assert_int_equal(after.attempted, before.attempted + 1);
+		assert_int_equal(after.failed, before.failed + 1);
+		assert_int_equal(after.errors[ERR_aborted], before.errors[ERR_aborted] + 1);
+		free(t.heard);
+	}
+	assert_answer(wd, (struct talk){0}, "HEAD / HTTP/1.1\r\n" CLOSE "\r\n",
+		OK_HEAD("128") CLOSE "\r\n");
+}
+
 /* Last, because it ends the listener: idle connections get FIN, busy ones after their answer, new
  * ones RST. */
 static void test_stop(void **state)
@@ -289,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_linger),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_stop),
 	};
 
