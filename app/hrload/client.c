@@ -135,6 +135,7 @@ struct client *client_create(
 	cl->sha256 = cfg->sha256;
 	cl->workers = workers;
 	client_app(&cl->app);
+	client_http_init(cl);
 	hr_ip_text(&cfg->target, ip, sizeof(ip));
 	snprintf(host, sizeof(host), cfg->target.family == 6 ? "[%s]:%u" : "%s:%u", ip,
 		cfg->target_port);

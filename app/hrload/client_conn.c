@@ -35,8 +35,6 @@ struct client_ext *client_ext(struct client_conn *cc)
 		client_fail(cc, ERR_no_memory);
 		return NULL;
 	}
-	http_parser_init(&x->parser, HTTP_RESPONSE);
-	x->parser.data = cc;
 	x->sha = NULL;
 	cc->ext = x;
 	return x;

@@ -37,6 +37,7 @@ static int on_message_complete(http_parser *p)
 		return 0; /* interim: the response proper follows */
 	cc->waiting = false;
 	cc->keep = http_should_keep_alive(p) != 0;
+	http_parser_pause(p, 1);
 	return 0;
 }
 
@@ -48,13 +49,13 @@ static const http_parser_settings settings = {
 };
 
 /* The body against what is expected of it. */
-static enum error check_body(struct client_conn *cc)
+static enum error check(struct client_conn *cc, unsigned status)
 {
 	struct client_worker *cw = cc->worker;
 	const struct client *cl = cw->client;
 	char hex[SHA256_HEX];
 
-	if (cc->ext->parser.status_code / 100 != 2)
+	if (status / 100 != 2)
 		return ERR_http_status;
 	if (cl->expect_len && cc->body_bytes != cl->body_len)
 		return cc->body_bytes < cl->body_len ? ERR_short_body : ERR_response_size;
@@ -75,19 +76,66 @@ bool client_http_sha(struct client_conn *cc)
 	return x != NULL && x->sha != NULL && EVP_DigestInit_ex(x->sha, EVP_sha256(), NULL) == 1;
 }
 
+/* Parse a slice. True when a response ended with its last byte; then the next one begins with a new
+ * parser. */
+static bool parse(struct client_conn *cc, struct client_ext *x, const uint8_t *data, size_t len)
+{
+	enum http_errno e;
+
+	if (!cc->mid) {
+		if (cc->waiting)
+			http_parser_init(&x->parser, HTTP_RESPONSE);
+		else
+			x->parser = cc->worker->client->dead;
+		x->parser.data = cc;
+		cc->mid = true;
+	}
+	do {
+		size_t n = http_parser_execute(&x->parser, &settings, (const char *)data, len);
+
+		data += n;
+		len -= n;
+		e = HTTP_PARSER_ERRNO(&x->parser);
+		if (e == HPE_PAUSED)
+			http_parser_pause(&x->parser, 0); /* whatever follows is judged, too */
+	} while (len > 0 && e == HPE_PAUSED);
+	cc->mid = e != HPE_PAUSED;
+	return !cc->mid;
+}
+
 /* One slice. */
 static void take(struct client_conn *cc, const uint8_t *data, size_t len)
 {
-	struct client_ext *x = client_ext(cc);
+	struct client_worker *cw = cc->worker;
+	bool memo = !cw->client->sha256 && !cw->client->plain && !cc->mid && cc->waiting;
+	const union memo_said *m = NULL;
+	struct client_ext *x;
+	union memo_said said;
+	size_t taken;
 
+	if (memo)
+		m = memo_find(&cw->memo, data, len, &taken);
+	if (m != NULL && taken == len) {
+		cc->waiting = cc->got_byte = false;
+		cc->body_bytes = m->response.body_bytes;
+		cc->keep = m->response.keep;
+		client_done(cc, check(cc, m->response.status));
+		return;
+	}
+	x = client_ext(cc);
 	if (x == NULL)
 		return;
-	http_parser_execute(&x->parser, &settings, (const char *)data, len);
+	memo &= parse(cc, x, data, len);
 	if (HTTP_PARSER_ERRNO(&x->parser) != HPE_OK) {
 		client_fail(cc, ERR_http_parse);
 	} else if (!cc->waiting && cc->got_byte) {
 		cc->got_byte = false;
-		client_done(cc, check_body(cc));
+		said.response = (struct http_response){.body_bytes = cc->body_bytes,
+			.status = (uint16_t)x->parser.status_code,
+			.keep = cc->keep};
+		if (memo)
+			memo_keep(&cw->memo, data, len, &said);
+		client_done(cc, check(cc, said.response.status));
 	}
 }
 
@@ -110,12 +158,21 @@ size_t client_http_data(
 
 void client_http_eof(struct client_conn *cc)
 {
-	if (cc->ext != NULL) /* a body without a length ends here */
+	if (cc->mid) /* a body without a length ends here */
 		http_parser_execute(&cc->ext->parser, &settings, NULL, 0);
 	if (!cc->waiting) {
 		cc->keep = false;
-		client_done(cc, check_body(cc));
+		client_done(cc, check(cc, cc->ext->parser.status_code));
 	} else {
 		client_fail(cc, cc->headers_done ? ERR_short_body : ERR_closed_early);
 	}
+}
+
+void client_http_init(struct client *cl)
+{
+	static const char last[] = "HTTP/1.0 204 No Content\r\n\r\n";
+	static const http_parser_settings none = {0};
+
+	http_parser_init(&cl->dead, HTTP_RESPONSE);
+	http_parser_execute(&cl->dead, &none, last, sizeof(last) - 1);
 }

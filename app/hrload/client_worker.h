@@ -5,6 +5,7 @@
 #define HRLOAD_CLIENT_WORKER_H
 
 #include "client.h"
+#include "memo.h"
 #include "slab.h"
 
 #include <http_parser.h>
@@ -30,6 +31,7 @@ struct client_conn {
 	bool last;            /* the request under way is the last one */
 	bool waiting;         /* for a response */
 	bool got_byte, headers_done;
+	bool mid;   /* the parser stands within a response, or behind one that nobody asked for */
 	bool keep;  /* the server keeps the connection open */
 	bool ended; /* closed here */
 };
@@ -51,6 +53,7 @@ struct client_worker {
 	uint64_t epoch_us; /* the rate counts from here */
 	uint64_t opened;   /* of what was due since */
 	uint64_t batch;    /* connections per turn: 1 at first, doubles up to the limit */
+	struct memo memo;  /* of responses */
 	struct hr_hist *latency[LATENCIES];
 	char digest[SHA256_HEX]; /* of the first body */
 };
@@ -62,7 +65,9 @@ struct client {
 	char request[HTTP_HEAD_MAX], last_request[HTTP_HEAD_MAX];
 	size_t request_len, last_request_len;
 	uint64_t requests, rate, timeout_us, duration_us;
+	http_parser dead; /* as it is after a response with Connection: close */
 	bool sha256, expect_len;
+	bool plain; /* tests: each response goes through the parser */
 	uint64_t body_len;
 	char digest[SHA256_HEX]; /* expected, or "" */
 	unsigned workers;
@@ -88,6 +93,8 @@ void client_done(struct client_conn *cc, enum error e);
 /* client_http.c */
 size_t client_http_data(
 	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
+/* Make cl->dead. */
+void client_http_init(struct client *cl);
 /* The peer's FIN, while a response is awaited: it may end a body, or come too early. */
 void client_http_eof(struct client_conn *cc);
 /* Begin a digest of the body to come. False when out of memory. */

@@ -40,6 +40,22 @@ enum resource { RESOURCE_DEFAULT, RESOURCE_BYTES, RESOURCE_SHA256, RESOURCE_BAD 
 /* What a request target asks for: /bytes/N, /sha256/N, or anything else. */
 enum resource http_resource(const char *path, size_t len, uint64_t *n);
 
+/* What the server is asked. */
+struct http_request {
+	uint64_t n;       /* bytes of the resource */
+	uint8_t resource; /* enum resource */
+	bool head;        /* only the head of the answer */
+	bool other;       /* neither GET nor HEAD */
+	bool close;       /* after the answer */
+};
+
+/* What the client is answered. */
+struct http_response {
+	uint64_t body_bytes;
+	uint16_t status;
+	bool keep; /* the server keeps the connection open */
+};
+
 /* Head of a request; bytes written, < len. */
 size_t http_request_head(char *buf, size_t len, const char *path, const char *host, bool close);
 /* Head of a response. */

@@ -206,25 +206,20 @@ static void send_sha256(struct server_conn *sc, uint64_t size, bool head_only)
 	sha_step(sc->worker->w, sc);
 }
 
-void server_answer(struct server_conn *sc)
+void server_answer(struct server_conn *sc, const struct http_request *r)
 {
-	bool head_only = sc->ext->parser.method == HTTP_HEAD;
-	uint64_t n = sc->worker->server->response_size;
-
-	sc->asked = false;
-	sc->close = !http_should_keep_alive(&sc->ext->parser);
-	if (sc->ext->parser.method != HTTP_GET && !head_only) {
+	sc->close = r->close;
+	if (r->other) {
 		server_refuse(sc, 405, "only GET and HEAD are served here\n");
 		return;
 	}
-	switch (sc->ext->too_long ? RESOURCE_BAD
-				  : http_resource(sc->ext->target, sc->ext->target_len, &n)) {
+	switch ((enum resource)r->resource) {
 	case RESOURCE_DEFAULT:
 	case RESOURCE_BYTES:
-		send_bytes(sc, n, head_only);
+		send_bytes(sc, r->n, r->head);
 		break;
 	case RESOURCE_SHA256:
-		send_sha256(sc, n, head_only);
+		send_sha256(sc, r->n, r->head);
 		break;
 	case RESOURCE_BAD:
 		server_refuse(sc, 400, "use /bytes/N, /sha256/N or a path below 256 bytes\n");

@@ -36,8 +36,6 @@ struct server_ext *server_ext(struct server_conn *sc)
 	x->n_bodies = x->max_bodies = 0;
 	x->sha = NULL;
 	x->sha_timer = 0;
-	http_parser_init(&x->parser, HTTP_REQUEST);
-	x->parser.data = sc;
 	sc->ext = x;
 	return x;
 }

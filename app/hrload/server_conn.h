@@ -5,6 +5,7 @@
 #define HRLOAD_SERVER_CONN_H
 
 #include "http.h"
+#include "memo.h"
 #include "server.h"
 #include "slab.h"
 
@@ -46,7 +47,7 @@ struct server_conn {
 	struct server_ext *ext; /* NULL: not needed so far */
 	uint64_t queued;        /* bytes given to the engine so far */
 	uint64_t linger_since_us;
-	bool asked;     /* a whole request was parsed and not yet answered */
+	bool mid;       /* the parser stands within a request */
 	bool busy;      /* a response is being queued, or a digest computed */
 	bool close;     /* after this response */
 	bool eof;       /* the client sent FIN */
@@ -62,11 +63,13 @@ struct server_worker {
 	struct slab conns, exts;
 	uint32_t sweep_at; /* where the sweep goes on */
 	bool stopping;
+	struct memo memo; /* of requests */
 };
 
 struct server {
 	uint64_t response_size, linger_us;
 	uint16_t port;
+	bool plain; /* tests: each request goes through the parser */
 	struct hr_app app;
 	struct pattern pattern;
 	unsigned workers;
@@ -81,8 +84,8 @@ void server_linger(struct server_conn *sc);
 /* request.c: hr_app.on_data for HTTP. */
 size_t request_data(
 	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
-/* response.c: answer the request that was just parsed. */
-void server_answer(struct server_conn *sc);
+/* response.c: answer a request. */
+void server_answer(struct server_conn *sc, const struct http_request *r);
 /* Answer with an error and a line of text. */
 void server_refuse(struct server_conn *sc, unsigned status, const char *text);
 /* Queue what is left of the response. True when that was all, and the connection is ready for what

@@ -6,69 +6,14 @@
  */
 #include "http.h"
 #include "server_conn.h"
-#include "world.h"
+#include "talk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#define TURNS_MAX  4000000
-#define ANSWER_MAX (4u << 20)
-
-/* The raw client's connection. */
-struct talk {
-	const char *say;
-	size_t said, len, piece; /* piece: bytes per turn */
-	bool half_close;         /* FIN after the last byte, before the answer */
-	bool slow;               /* reads 1000 bytes per turn */
-	char *heard;
-	size_t heard_len;
-	bool open, eof, closed;
-	enum hr_reason reason;
-	hr_conn c;
-};
-
-static void talk_open(struct hr_worker *w, hr_conn c, void *user)
-{
-	((struct talk *)user)->open = true;
-}
-
-static size_t talk_data(
-	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n)
-{
-	struct talk *t = user;
-	size_t most = t->slow ? 1000 : SIZE_MAX, total = 0;
-
-	for (unsigned i = 0; i < n && most > 0; i++) {
-		size_t k = s[i].len < most ? s[i].len : most;
-
-		assert_true(t->heard_len + k <= ANSWER_MAX);
-		memcpy(t->heard + t->heard_len, s[i].data, k);
-		t->heard_len += k;
-		most -= k;
-		total += k;
-	}
-	return total;
-}
-
-static void talk_eof(struct hr_worker *w, hr_conn c, void *user)
-{
-	((struct talk *)user)->eof = true;
-	hr_close(w, c);
-}
-
-static void talk_close(struct hr_worker *w, hr_conn c, void *user, enum hr_reason reason)
-{
-	((struct talk *)user)->closed = true;
-	((struct talk *)user)->reason = reason;
-}
-
-static const struct hr_app talk_app = {
-	.on_open = talk_open, .on_data = talk_data, .on_eof = talk_eof, .on_close = talk_close};
 
 static int up(void **state)
 {
@@ -80,48 +25,6 @@ static int up(void **state)
 	wd = *state;
 	wd->server = server_create(&wd->cfg, wd->engine[SERVER], err, sizeof(err));
 	return wd->server != NULL ? 0 : -1;
-}
-
-static void talk_start(struct world *wd, struct talk *t, const char *say)
-{
-	t->say = say;
-	t->len = strlen(say);
-	if (t->piece == 0)
-		t->piece = t->len;
-	t->heard = malloc(ANSWER_MAX + 1);
-	assert_non_null(t->heard);
-	assert_int_equal(
-		hr_connect(wd->w[CLIENT], &wd->cfg.target, 80, &talk_app, t, NULL, &t->c), 0);
-}
-
-static void talk_step(struct world *wd, struct talk *t)
-{
-	struct hr_worker *w = wd->w[CLIENT];
-
-	world_turn(wd);
-	if (!t->open || t->closed)
-		return;
-	if (t->said < t->len) {
-		size_t n = t->len - t->said < t->piece ? t->len - t->said : t->piece;
-		int64_t sent = hr_send(w, t->c, t->say + t->said, n);
-
-		if (sent > 0)
-			t->said += (size_t)sent;
-		if (t->said == t->len && t->half_close)
-			hr_shutdown(w, t->c);
-	}
-	if (t->slow)
-		hr_resume(w, t->c);
-}
-
-/* Say it, and hear the answer to the end of the connection. */
-static void converse(struct world *wd, struct talk *t, const char *say)
-{
-	talk_start(wd, t, say);
-	for (unsigned i = 0; i < TURNS_MAX && !t->closed; i++)
-		talk_step(wd, t);
-	assert_true(t->closed);
-	t->heard[t->heard_len] = '\0';
 }
 
 static void assert_answer(struct world *wd, struct talk t, const char *say, const char *want)

@@ -10,6 +10,15 @@ static uint64_t virtual_clock(void *arg)
 	return ((const struct world *)arg)->now_us;
 }
 
+uint64_t roll(struct dice *d, uint64_t n)
+{
+	uint64_t z = d->state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (z ^ z >> 31) % n;
+}
+
 int world_up(void **state)
 {
 	struct hr_runtime_config rc = {

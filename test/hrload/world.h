@@ -13,6 +13,14 @@ struct world {
 	uint64_t now_us;
 };
 
+/* A die of its own for each test that rolls one (splitmix64). */
+struct dice {
+	uint64_t state;
+};
+
+/* 0 .. n - 1. */
+uint64_t roll(struct dice *d, uint64_t n);
+
 /* cmocka group setup and teardown: *state becomes the world. */
 int world_up(void **state);
 int world_down(void **state);
