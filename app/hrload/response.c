@@ -2,15 +2,14 @@
 /*
  * Answers of the server role. Small bodies travel with their head in one hr_send(); larger ones are
  * produced by on_pull at each (re)transmission, so that a response of any size takes no payload
- * memory. A digest is computed in steps, one per turn, so that the worker's other connections do
- * not wait for it.
+ * memory. The usual answer is the one before once more, and is kept ready. A digest is computed in
+ * steps, one per turn, so that the worker's other connections do not wait for it.
  */
 #include "server_conn.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL_BODY 1024       /* bodies up to here are copied: one range instead of two */
 #define SHA_STEP   (1u << 18) /* bytes digested per turn for /sha256/N: a turn stays short */
 #define BODIES_MIN 4
 
@@ -137,20 +136,27 @@ static void send_text(struct server_conn *sc, unsigned status, const char *text,
 	send_response(sc, buf, n, 0);
 }
 
+static void prepare(
+	struct answer *a, const struct pattern *p, uint64_t size, bool close, bool head_only)
+{
+	size_t n = http_response_head(a->bytes, HTTP_HEAD_MAX, 200, size, close);
+
+	a->size = size;
+	a->body_bytes = !head_only && size <= SMALL_BODY ? size : 0;
+	a->pull = !head_only && size > SMALL_BODY ? size : 0;
+	pattern_fill(p, 0, (uint8_t *)a->bytes + n, (uint32_t)a->body_bytes);
+	a->len = (uint32_t)(n + a->body_bytes);
+}
+
 static void send_bytes(struct server_conn *sc, uint64_t size, bool head_only)
 {
-	char buf[HTTP_HEAD_MAX + SMALL_BODY];
-	size_t n = http_response_head(buf, HTTP_HEAD_MAX, 200, size, sc->close);
+	struct server_worker *sw = sc->worker;
+	struct answer *a = &sw->answer[sc->close][head_only];
 
-	if (head_only) {
-		send_response(sc, buf, n, 0);
-	} else if (size <= SMALL_BODY) {
-		pattern_fill(&sc->worker->server->pattern, 0, (uint8_t *)buf + n, (uint32_t)size);
-		stat_add(&sc->worker->stats.body_bytes, size);
-		send_response(sc, buf, n + (size_t)size, 0);
-	} else {
-		send_response(sc, buf, n, size);
-	}
+	if (a->size != size || a->len == 0)
+		prepare(a, &sw->server->pattern, size, sc->close, head_only);
+	stat_add(&sw->stats.body_bytes, a->body_bytes);
+	send_response(sc, a->bytes, a->len, a->pull);
 }
 
 void server_refuse(struct server_conn *sc, unsigned status, const char *text)

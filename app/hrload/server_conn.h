@@ -56,6 +56,17 @@ struct server_conn {
 
 _Static_assert(sizeof(struct server_conn) <= 64, "a connection is one cache line");
 
+#define SMALL_BODY 1024 /* bodies up to here are copied: one range instead of two */
+
+/* An answer that is ready to be sent: a head, and a body if it is small. */
+struct answer {
+	uint64_t size;       /* Content-Length */
+	uint64_t body_bytes; /* in bytes[] */
+	uint64_t pull;       /* bytes of the body that follow */
+	uint32_t len;        /* 0: none so far */
+	char bytes[HTTP_HEAD_MAX + SMALL_BODY];
+};
+
 struct server_worker {
 	struct stats stats;
 	struct server *server;
@@ -63,7 +74,8 @@ struct server_worker {
 	struct slab conns, exts;
 	uint32_t sweep_at; /* where the sweep goes on */
 	bool stopping;
-	struct memo memo; /* of requests */
+	struct memo memo;           /* of requests */
+	struct answer answer[2][2]; /* the last with 200: [close][only the head] */
 };
 
 struct server {
