@@ -68,29 +68,20 @@ bool client_finish(struct client *cl)
 /* What a body must be: by --response-size where it was given, by the path where it says so. */
 static bool expect(struct client *cl, const struct config *cfg)
 {
-	struct pattern *p;
 	uint64_t n = 0;
-	bool ok = true;
+	enum resource path = http_resource(cfg->path, strlen(cfg->path), &n);
 
-	if (http_resource(cfg->path, strlen(cfg->path), &n) == RESOURCE_BYTES) {
+	if (path == RESOURCE_BYTES) {
 		cl->expect_len = true;
 		cl->body_len = n;
-	} else if (cfg->role == ROLE_BOTH || cfg->expect_size) {
-		cl->expect_len =
-			http_resource(cfg->path, strlen(cfg->path), &n) == RESOURCE_DEFAULT;
+	} else if (cl->raw || cfg->role == ROLE_BOTH || cfg->expect_size) {
+		cl->expect_len = path == RESOURCE_DEFAULT;
 		cl->body_len = cfg->response_size;
 	}
 	memcpy(cl->digest, cfg->sha256_hex, sizeof(cl->digest));
-	if (cl->sha256 && cl->digest[0] == '\0' && cl->expect_len) {
-		p = malloc(sizeof(*p));
-		ok = p != NULL;
-		if (ok) {
-			pattern_init(p);
-			ok = pattern_sha256(p, cl->body_len, cl->digest);
-		}
-		free(p);
-	}
-	return ok;
+	if (cl->sha256 && cl->digest[0] == '\0' && cl->expect_len)
+		return pattern_sha256(&cl->pattern, cl->body_len, cl->digest);
+	return true;
 }
 
 static void init_worker(
@@ -134,7 +125,11 @@ struct client *client_create(
 	cl->duration_us = cfg->duration_us;
 	cl->sha256 = cfg->sha256;
 	cl->workers = workers;
-	client_app(&cl->app);
+	cl->raw = cfg->protocol == PROTOCOL_TCP;
+	cl->keepalive = cfg->keepalive;
+	cl->request_size = (uint32_t)cfg->request_size;
+	pattern_init(&cl->pattern);
+	client_app(&cl->app, cl->raw);
 	client_http_init(cl);
 	hr_ip_text(&cfg->target, ip, sizeof(ip));
 	snprintf(host, sizeof(host), cfg->target.family == 6 ? "[%s]:%u" : "%s:%u", ip,

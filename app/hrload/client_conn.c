@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One connection of the client role: connect, ask, again or end. What is a complete response is in
- * client_http.c, when connections are opened in pacer.c. Time is the worker's turn clock: all three
- * latencies are counted from the call (connect, request) to the callback that saw the answer.
+ * client_http.c and client_raw.c, when connections are opened in pacer.c. Time is the worker's turn
+ * clock: all three latencies are counted from the call (connect, request) to the callback that saw
+ * the answer.
  */
 #include "client_worker.h"
 
@@ -51,13 +52,19 @@ void client_conn_free(struct client_conn *cc)
 	slab_put(&cw->conns, cc);
 }
 
+/* Queue what is left of the request. */
 static void push_request(struct client_conn *cc)
 {
 	const struct client *cl = cc->worker->client;
 	const char *head = cc->last ? cl->last_request : cl->request;
 	size_t len = cc->last ? cl->last_request_len : cl->request_len;
-	int64_t n = hr_send(cc->worker->w, cc->c, head + cc->request_off, len - cc->request_off);
+	int64_t n;
 
+	if (cl->raw) {
+		client_raw_push(cc);
+		return;
+	}
+	n = hr_send(cc->worker->w, cc->c, head + cc->request_off, len - cc->request_off);
 	if (n > 0)
 		cc->request_off += (uint32_t)n;
 }
@@ -128,8 +135,10 @@ static void on_eof(struct hr_worker *w, hr_conn c, void *user)
 
 	if (cc->error != ERR_NONE || cc->ended)
 		return;
-	if (cc->waiting)
+	if (cc->waiting && !cc->worker->client->raw)
 		client_http_eof(cc);
+	else if (cc->waiting)
+		client_fail(cc, cc->body_bytes > 0 ? ERR_short_body : ERR_closed_early);
 	if (cc->error != ERR_NONE)
 		return;
 	cc->ended = true;
@@ -153,10 +162,10 @@ static void on_close(struct hr_worker *w, hr_conn c, void *user, enum hr_reason 
 	pacer_closed(cw);
 }
 
-void client_app(struct hr_app *app)
+void client_app(struct hr_app *app, bool raw)
 {
 	*app = (struct hr_app){.on_open = on_open,
-		.on_data = client_http_data,
+		.on_data = raw ? client_raw_data : client_http_data,
 		.on_writable = on_writable,
 		.on_eof = on_eof,
 		.on_close = on_close};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of the client role share: client.c (set-up and control), client_conn.c (one
- * connection), client_http.c (responses) and pacer.c (when to open). */
+ * connection), client_http.c and client_raw.c (responses) and pacer.c (when to open). */
 #ifndef HRLOAD_CLIENT_WORKER_H
 #define HRLOAD_CLIENT_WORKER_H
 
@@ -66,16 +66,20 @@ struct client {
 	size_t request_len, last_request_len;
 	uint64_t requests, rate, timeout_us, duration_us;
 	http_parser dead; /* as it is after a response with Connection: close */
+	bool raw;         /* protocol tcp */
+	bool keepalive;   /* tcp: the server keeps the connection open after the last response */
+	uint32_t request_size; /* tcp */
 	bool sha256, expect_len;
 	bool plain; /* tests: each response goes through the parser */
 	uint64_t body_len;
 	char digest[SHA256_HEX]; /* expected, or "" */
+	struct pattern pattern;
 	unsigned workers;
 	struct client_worker worker[];
 };
 
 /* client_conn.c: the callbacks of a connection. */
-void client_app(struct hr_app *app);
+void client_app(struct hr_app *app, bool raw);
 /* Open one. A negative errno when the engine refuses. */
 int client_open(struct client_worker *cw);
 /* hr_timer: looks for transactions that take too long, now and from now on. */
@@ -99,6 +103,11 @@ void client_http_init(struct client *cl);
 void client_http_eof(struct client_conn *cc);
 /* Begin a digest of the body to come. False when out of memory. */
 bool client_http_sha(struct client_conn *cc);
+/* client_raw.c */
+size_t client_raw_data(
+	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
+/* Queue what is left of the request. */
+void client_raw_push(struct client_conn *cc);
 /* pacer.c */
 void pacer_start(struct client_worker *cw);
 /* A connection ended: a closed loop opens the next. */

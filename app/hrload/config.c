@@ -24,9 +24,10 @@ void config_init(struct config *cfg)
 		.drain_us = 5000000,
 		.interval_us = 1000000,
 		.client_count = 16,
+		.requests = 1,
+		.request_size = 1,
 		.response_size = 128,
 		.path = "/",
-		.requests = 1,
 		.timeout_us = 30000000,
 		.listen = 80,
 		.linger_us = 5000000,
@@ -219,6 +220,40 @@ static int finish_client(struct config *cfg, char *err, size_t errlen)
 	return 0;
 }
 
+/* Options that one protocol has and the other has not. What is as by default is not complained of.
+ */
+static int check_protocol(struct config *cfg, char *err, size_t errlen)
+{
+	bool tcp = cfg->protocol == PROTOCOL_TCP, server = cfg->role == ROLE_SERVER;
+	char at[PLACE_MAX];
+
+	if (tcp && !given(cfg, CLIENT, "response-size"))
+		cfg->response_size = 1;
+	if (tcp && cfg->response_size == 0)
+		return bad_input(err, errlen,
+			"%s: response_size 0 would be no answer with protocol tcp; give 1 or more",
+			place(cfg, CLIENT, "response-size", at));
+	if (tcp && !server && strcmp(cfg->path, "/") != 0)
+		return bad_input(err, errlen,
+			"%s: protocol tcp has no paths; use protocol http, or response_size",
+			place(cfg, CLIENT, "path", at));
+	if (tcp && !server && cfg->sha256)
+		return bad_input(err, errlen,
+			"%s: protocol tcp compares each byte already; remove sha256",
+			place(cfg, CLIENT, "sha256", at));
+	if (!tcp && cfg->request_size != 1)
+		return bad_input(err, errlen,
+			"%s: request_size is for protocol tcp; add --protocol tcp or the key "
+			"protocol",
+			place(cfg, CLIENT, "request-size", at));
+	if (!tcp && server && cfg->requests != 1)
+		return bad_input(err, errlen,
+			"%s: a server counts requests with protocol tcp only; HTTP clients say "
+			"which is the last",
+			place(cfg, SERVER, "requests", at));
+	return 0;
+}
+
 int config_finish(struct config *cfg, char *err, size_t errlen)
 {
 	unsigned sides = config_sides(cfg);
@@ -228,6 +263,8 @@ int config_finish(struct config *cfg, char *err, size_t errlen)
 	for (int s = 0; s < SIDES; s++)
 		if ((sides & 1u << s) && check_side(cfg, (enum side)s, err, errlen) < 0)
 			return -EINVAL;
+	if (check_protocol(cfg, err, errlen) < 0)
+		return -EINVAL;
 	if ((sides & 1u << CLIENT) && finish_client(cfg, err, errlen) < 0)
 		return -EINVAL;
 	for (int s = 0; s < SIDES; s++)

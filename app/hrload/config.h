@@ -15,6 +15,7 @@
 #define CONFIG_OPTIONS  96  /* room for the option table, checked at compile time in options.c */
 
 enum role { ROLE_BOTH, ROLE_CLIENT, ROLE_SERVER };
+enum protocol { PROTOCOL_HTTP, PROTOCOL_TCP };
 enum side { CLIENT, SERVER, SIDES };
 
 /* The engine of one side. */
@@ -41,13 +42,15 @@ struct config {
 	uint64_t duration_us, drain_us, interval_us;
 	uint64_t seed;
 	uint32_t client_count;
-	uint64_t response_size;
+	/* what both ends must agree on */
+	uint8_t protocol; /* enum protocol */
+	uint64_t requests, request_size, response_size;
 	bool expect_size; /* the client was told what to expect */
 	/* client */
 	struct hr_ip target;
 	uint16_t target_port;
 	char path[CONFIG_TEXT];
-	uint64_t requests, connections, rate;
+	uint64_t connections, rate;
 	uint32_t concurrency;
 	uint64_t timeout_us;
 	bool keepalive;

@@ -157,6 +157,7 @@ void options_help(void)
 {
 	static const char *const titles[] = {
 		[SCOPE_RUN] = "Run",
+		[SCOPE_ENDS] = "Both ends (YAML: at the top, under client: or under server:)",
 		[SCOPE_CLIENT] = "Client",
 		[SCOPE_SERVER] = "Server",
 		[SCOPE_SIDE] = "Each side (also --client-... and --server-... for one)",

@@ -21,6 +21,16 @@ void pattern_fill(const struct pattern *p, uint64_t offset, uint8_t *buf, uint32
 	memcpy(buf, from, len);
 }
 
+bool pattern_equal(const struct pattern *p, uint64_t offset, const uint8_t *buf, size_t len)
+{
+	const uint8_t *from = p->bytes + offset % PATTERN_PERIOD;
+
+	for (; len > PATTERN_CHUNK; buf += PATTERN_CHUNK, len -= PATTERN_CHUNK)
+		if (memcmp(buf, from, PATTERN_CHUNK) != 0)
+			return false;
+	return memcmp(buf, from, len) == 0;
+}
+
 void pattern_digest(const struct pattern *p, EVP_MD_CTX *sha, uint64_t offset, uint64_t len)
 {
 	const uint8_t *from = p->bytes + offset % PATTERN_PERIOD;

@@ -27,6 +27,9 @@ void pattern_init(struct pattern *p);
 /* Bytes offset .. offset + len - 1 of a body. */
 void pattern_fill(const struct pattern *p, uint64_t offset, uint8_t *buf, uint32_t len);
 
+/* Are these the bytes offset .. offset + len - 1 of a body? */
+bool pattern_equal(const struct pattern *p, uint64_t offset, const uint8_t *buf, size_t len);
+
 /* A running digest of a body: pattern_digest() adds the next `len` bytes of the pattern from
  * `offset`. */
 void pattern_digest(const struct pattern *p, EVP_MD_CTX *sha, uint64_t offset, uint64_t len);

@@ -66,6 +66,7 @@ static json_t *json_config(const struct config *cfg)
 	json_t *o = json_object();
 
 	add_rows(o, cfg, SCOPE_RUN, CLIENT);
+	add_rows(o, cfg, SCOPE_ENDS, CLIENT);
 	for (int s = 0; s < SIDES; s++) {
 		json_t *side, *tcp;
 

@@ -3,14 +3,15 @@
  * One table of options: flags, YAML keys, --help, the manual's list and the `config` object of the
  * report all come from it. A row that belongs to a side ("workers") is a flag for both sides and,
  * with client- or server- before it, for one; in YAML it stands at the top or inside `client:` and
- * `server:`. TCP rows stand in a `tcp:` section in the same places.
+ * `server:`. What both ends must agree on is one value that may stand in any of the three places.
+ * TCP rows stand in a `tcp:` section in the same places.
  */
 #ifndef HRLOAD_OPTIONS_H
 #define HRLOAD_OPTIONS_H
 
 #include "config.h"
 
-enum option_scope { SCOPE_RUN, SCOPE_CLIENT, SCOPE_SERVER, SCOPE_SIDE, SCOPE_TCP };
+enum option_scope { SCOPE_RUN, SCOPE_ENDS, SCOPE_CLIENT, SCOPE_SERVER, SCOPE_SIDE, SCOPE_TCP };
 
 enum option_type {
 	OPTION_BOOL,

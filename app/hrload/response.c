@@ -83,11 +83,10 @@ bool response_pump(struct server_conn *sc)
 	return true;
 }
 
-/* Queue `len` bytes and then `pull` bytes of the pattern. */
-static void send_response(struct server_conn *sc, const char *head, size_t len, uint64_t pull)
+void response_send(struct server_conn *sc, const void *bytes, size_t len, uint64_t pull)
 {
 	struct hr_worker *w = sc->worker->w;
-	int64_t n = hr_send(w, sc->c, head, len);
+	int64_t n = hr_send(w, sc->c, bytes, len);
 	struct server_ext *x;
 
 	if (n < 0) {
@@ -111,7 +110,7 @@ static void send_response(struct server_conn *sc, const char *head, size_t len, 
 			hr_abort(w, sc->c);
 			return;
 		}
-		memcpy(x->head, head + n, len - (size_t)n);
+		memcpy(x->head, (const char *)bytes + n, len - (size_t)n);
 		x->head_off = 0;
 		x->head_len = (uint32_t)(len - (size_t)n);
 		return;
@@ -133,7 +132,7 @@ static void send_text(struct server_conn *sc, unsigned status, const char *text,
 		n += strlen(text);
 		stat_add(&sc->worker->stats.body_bytes, strlen(text));
 	}
-	send_response(sc, buf, n, 0);
+	response_send(sc, buf, n, 0);
 }
 
 static void prepare(
@@ -156,7 +155,7 @@ static void send_bytes(struct server_conn *sc, uint64_t size, bool head_only)
 	if (a->size != size || a->len == 0)
 		prepare(a, &sw->server->pattern, size, sc->close, head_only);
 	stat_add(&sw->stats.body_bytes, a->body_bytes);
-	send_response(sc, a->bytes, a->len, a->pull);
+	response_send(sc, a->bytes, a->len, a->pull);
 }
 
 void server_refuse(struct server_conn *sc, unsigned status, const char *text)

@@ -51,6 +51,8 @@ static bool belongs(const struct option_row *row, enum section in)
 	switch (row->scope) {
 	case SCOPE_RUN:
 		return in == TOP;
+	case SCOPE_ENDS:
+		return in != IN_TCP;
 	case SCOPE_CLIENT:
 		return in == IN_CLIENT;
 	case SCOPE_SERVER:
@@ -66,6 +68,7 @@ static int unknown_key(struct loader *l, const yaml_node_t *key, enum section in
 {
 	static const char *const where[] = {
 		[SCOPE_RUN] = "at the top level",
+		[SCOPE_ENDS] = "at the top level, under client: or under server:",
 		[SCOPE_CLIENT] = "under client:",
 		[SCOPE_SERVER] = "under server:",
 		[SCOPE_SIDE] = "at the top level, under client: or under server:",

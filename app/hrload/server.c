@@ -215,10 +215,13 @@ struct server *server_create(
 	memset(s, 0, size);
 	s->response_size = cfg->response_size;
 	s->linger_us = cfg->linger_us;
+	s->request_size = (uint32_t)cfg->request_size;
+	/* With keepalive the clients close. */
+	s->requests = cfg->keepalive ? 0 : (uint32_t)cfg->requests;
 	s->port = cfg->listen;
 	s->workers = workers;
 	s->app = (struct hr_app){.on_open = on_open,
-		.on_data = request_data,
+		.on_data = cfg->protocol == PROTOCOL_TCP ? raw_data : request_data,
 		.on_writable = on_writable,
 		.on_eof = on_eof,
 		.on_close = on_close,

@@ -47,11 +47,13 @@ struct server_conn {
 	struct server_ext *ext; /* NULL: not needed so far */
 	uint64_t queued;        /* bytes given to the engine so far */
 	uint64_t linger_since_us;
-	bool mid;       /* the parser stands within a request */
-	bool busy;      /* a response is being queued, or a digest computed */
-	bool close;     /* after this response */
-	bool eof;       /* the client sent FIN */
-	bool lingering; /* our FIN is queued */
+	uint32_t got;      /* tcp: bytes of the request under way */
+	uint32_t answered; /* tcp: requests, where they are limited */
+	bool mid;          /* the parser stands within a request */
+	bool busy;         /* a response is being queued, or a digest computed */
+	bool close;        /* after this response */
+	bool eof;          /* the client sent FIN */
+	bool lingering;    /* our FIN is queued */
 };
 
 _Static_assert(sizeof(struct server_conn) <= 64, "a connection is one cache line");
@@ -80,6 +82,7 @@ struct server_worker {
 
 struct server {
 	uint64_t response_size, linger_us;
+	uint32_t request_size, requests; /* tcp; requests: the last one closes, 0 = none does */
 	uint16_t port;
 	bool plain; /* tests: each request goes through the parser */
 	struct hr_app app;
@@ -96,8 +99,12 @@ void server_linger(struct server_conn *sc);
 /* request.c: hr_app.on_data for HTTP. */
 size_t request_data(
 	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
+/* raw.c: the same for raw TCP. */
+size_t raw_data(struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
 /* response.c: answer a request. */
 void server_answer(struct server_conn *sc, const struct http_request *r);
+/* Send `len` bytes and then `pull` bytes of the pattern, and FIN when sc->close. */
+void response_send(struct server_conn *sc, const void *bytes, size_t len, uint64_t pull);
 /* Answer with an error and a line of text. */
 void server_refuse(struct server_conn *sc, unsigned status, const char *text);
 /* Queue what is left of the response. True when that was all, and the connection is ready for what

@@ -22,6 +22,7 @@
 	X(http_parse) \
 	X(digest) \
 	X(response_size) \
+	X(wrong_body) \
 	X(keepalive) \
 	X(orphaned) \
 	X(aborted) \

@@ -57,6 +57,16 @@ test_report() {
 	json "$tmp/many.json" '.totals.completed == 20 and .server.requests == 1000 and .server.body_bytes == 5000000'
 	json "$tmp/many.json" '.sha256 | length == 64'
 
+	# Without HTTP: one byte each way, and requests and responses that no buffer holds.
+	run 0 tcp both --protocol tcp --connections 1000 --concurrency 50
+	json "$tmp/tcp.json" '.totals.completed == 1000 and .server.requests == 1000 and .server.body_bytes == 1000'
+	json "$tmp/tcp.json" '.config | .protocol == "tcp" and .request_size == 1 and .response_size == 1'
+	run 0 tcplong both --protocol tcp --connections 6 --concurrency 3 --requests 3 --request-size 700001 \
+		--response-size 600001
+	json "$tmp/tcplong.json" '.totals.completed == 6 and .server.requests == 18 and .server.body_bytes == 10800018'
+	run 0 tcpkeep both --protocol tcp --connections 20 --requests 50 --keepalive --request-size 100 --server-workers 2
+	json "$tmp/tcpkeep.json" '.totals.completed == 20 and .server.requests == 1000'
+
 	run 0 v6 both --ipv6 --connections 100 --path /bytes/100000 --sha256
 	json "$tmp/v6.json" '.totals.completed == 100 and .server.body_bytes == 10000000'
 
@@ -100,6 +110,7 @@ test_configs() {
 		esac
 	done
 	json "$tmp/demo.json" '.totals.completed > 1000'
+	json "$tmp/tcp.json" '.totals.completed > 1000 and .server.body_bytes == .server.requests'
 	json "$tmp/keepalive.json" '.server.requests > 10 * .server.accepted'
 	json "$tmp/impaired.json" '.retransmits > 0'
 }

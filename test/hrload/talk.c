@@ -56,8 +56,9 @@ void talk_start(struct world *wd, struct talk *t, const char *say)
 		t->piece = t->len;
 	t->heard = malloc(ANSWER_MAX + 1);
 	assert_non_null(t->heard);
-	assert_int_equal(
-		hr_connect(wd->w[CLIENT], &wd->cfg.target, 80, &talk_app, t, NULL, &t->c), 0);
+	assert_int_equal(hr_connect(wd->w[CLIENT], &wd->cfg.target, wd->cfg.target_port, &talk_app,
+				 t, NULL, &t->c),
+		0);
 }
 
 void talk_step(struct world *wd, struct talk *t)

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #define TURNS_MAX   200000
-#define CLIENTS_MAX 40
+#define CLIENTS_MAX 60
 
 enum after { STAYS, CLOSES, ABORTS };
 
@@ -22,11 +22,12 @@ struct script {
 	const char *answer;
 	enum after after;
 	bool at_once; /* answers before it is asked */
+	size_t len;   /* of the answer; 0: it is text */
 };
 
 static void say(struct hr_worker *w, hr_conn c, const struct script *s)
 {
-	size_t len = strlen(s->answer);
+	size_t len = s->len != 0 ? s->len : strlen(s->answer);
 
 	assert_int_equal(hr_send(w, c, s->answer, len), len);
 	if (s->after == CLOSES)
@@ -220,6 +221,41 @@ static void test_bad(void **state)
 	assert_error(wd, cfg, (struct script){LENGTH("4") "hell", CLOSES}, ERR_digest);
 }
 
+#define RAW(text, after)                                                                           \
+	(struct script)                                                                            \
+	{                                                                                          \
+		text, after, false, sizeof(text) - 1                                               \
+	}
+
+/* Raw TCP: three bytes of the pattern are expected. */
+static void test_raw(void **state)
+{
+	struct world *wd = *state;
+	struct config cfg = wd->cfg;
+
+	cfg.role = ROLE_CLIENT;
+	cfg.protocol = PROTOCOL_TCP;
+	cfg.response_size = 3;
+	cfg.timeout_us = 200000;
+	assert_good(wd, cfg, RAW("\0\1\2", CLOSES), 3);
+	assert_error(wd, cfg, RAW("\0\1\2", STAYS), ERR_timeout);
+	assert_error(wd, cfg, RAW("\0\1\2", ABORTS), ERR_reset);
+	assert_error(wd, cfg, RAW("\0\1\3", CLOSES), ERR_wrong_body);
+	assert_error(wd, cfg, RAW("\1", STAYS), ERR_wrong_body);
+	assert_error(wd, cfg, RAW("\0\1", CLOSES), ERR_short_body);
+	assert_error(wd, cfg, RAW("\0\1", STAYS), ERR_timeout);
+	assert_error(wd, cfg, RAW("\0\1\2\3", CLOSES), ERR_response_size);
+	assert_error(wd, cfg, (struct script){"", CLOSES}, ERR_closed_early);
+	assert_error(wd, cfg, (struct script){"", CLOSES, true}, ERR_closed_early);
+	cfg.keepalive = true;
+	assert_good(wd, cfg, RAW("\0\1\2", STAYS), 3);
+	/* each response begins with the first byte of the pattern */
+	cfg.requests = 4;
+	assert_good(wd, cfg, RAW("\0\1\2", STAYS), 12);
+	cfg.keepalive = false;
+	assert_error(wd, cfg, RAW("\0\1\2", CLOSES), ERR_closed_early);
+}
+
 /* Without memory for a connection, or for parsing on it, the attempt has failed by that name. */
 static void test_no_memory(void **state)
 {
@@ -244,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_raw),
 		cmocka_unit_test(test_no_memory),
 	};
 

@@ -138,6 +138,38 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.concurrency, 500);
 }
 
+/* What both ends must agree on is one value, wherever it stands. */
+static void test_protocol(void **state)
+{
+	struct config cfg;
+
+	load(&cfg, CONFIG "/tcp.yaml");
+	finish(&cfg);
+	assert_int_equal(cfg.protocol, PROTOCOL_TCP);
+	assert_int_equal(cfg.requests, 1);
+	assert_int_equal(cfg.request_size, 1);
+	assert_int_equal(cfg.response_size, 1);
+
+	/* a response is short where nothing else was said */
+	config_init(&cfg);
+	flags(&cfg, 4, (char *[]){"--protocol", "tcp", "--request-size", "64K"});
+	finish(&cfg);
+	assert_int_equal(cfg.request_size, 65536);
+	assert_int_equal(cfg.response_size, 1);
+	config_init(&cfg);
+	flags(&cfg, 4, (char *[]){"--response-size", "2K", "--protocol", "tcp"});
+	finish(&cfg);
+	assert_int_equal(cfg.response_size, 2048);
+
+	load(&cfg, GOOD "/tcp-server.yaml");
+	finish(&cfg);
+	assert_int_equal(cfg.role, ROLE_SERVER);
+	assert_int_equal(cfg.protocol, PROTOCOL_TCP);
+	assert_int_equal(cfg.requests, 0);
+	assert_int_equal(cfg.request_size, 100);
+	assert_int_equal(cfg.response_size, 3000);
+}
+
 static void test_flags_win(void **state)
 {
 	struct config cfg;
@@ -206,9 +238,10 @@ static void round_trip(const char *file)
 
 static void test_round_trip(void **state)
 {
-	static const char *const files[] = {GOOD "/everything.yaml", CONFIG "/demo.yaml",
-		CONFIG "/demo-v6.yaml", CONFIG "/rate.yaml", CONFIG "/keepalive.yaml",
-		CONFIG "/impaired.yaml", CONFIG "/server.yaml", CONFIG "/client.yaml"};
+	static const char *const files[] = {GOOD "/everything.yaml", GOOD "/tcp-server.yaml",
+		CONFIG "/demo.yaml", CONFIG "/demo-v6.yaml", CONFIG "/rate.yaml",
+		CONFIG "/keepalive.yaml", CONFIG "/impaired.yaml", CONFIG "/tcp.yaml",
+		CONFIG "/server.yaml", CONFIG "/client.yaml"};
 
 	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		round_trip(files[i]);
@@ -242,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_protocol),
 		cmocka_unit_test(test_flags_win),
 		cmocka_unit_test(test_digest_flag),
 		cmocka_unit_test(test_round_trip),
