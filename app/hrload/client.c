@@ -100,7 +100,7 @@ static void init_worker(
 	cw->quota = cfg->connections / n + (i < cfg->connections % n);
 	cw->concurrency = cfg->concurrency / n + (i < cfg->concurrency % n);
 	for (int l = 0; l < LATENCIES; l++)
-		cw->latency[l] = hr_hist_create();
+		cw->latency[l].rest = hr_hist_create();
 	hr_worker_set_user(cw->w, cw);
 }
 
@@ -125,6 +125,7 @@ struct client *client_create(
 	cl->duration_us = cfg->duration_us;
 	cl->sha256 = cfg->sha256;
 	cl->workers = workers;
+	cl->memo = !cfg->sha256;
 	cl->raw = cfg->protocol == PROTOCOL_TCP;
 	cl->keepalive = cfg->keepalive;
 	cl->request_size = (uint32_t)cfg->request_size;
@@ -134,10 +135,16 @@ struct client *client_create(
 	hr_ip_text(&cfg->target, ip, sizeof(ip));
 	snprintf(host, sizeof(host), cfg->target.family == 6 ? "[%s]:%u" : "%s:%u", ip,
 		cfg->target_port);
-	cl->request_len =
-		http_request_head(cl->request, sizeof(cl->request), cfg->path, host, false);
-	cl->last_request_len = http_request_head(
-		cl->last_request, sizeof(cl->last_request), cfg->path, host, !cfg->keepalive);
+	for (int last = 0; last < 2; last++) {
+		size_t n = http_request_head(cl->head[last], HTTP_HEAD_MAX, cfg->path, host,
+			last != 0 && !cfg->keepalive);
+
+		cl->ask[last] = (struct ask){(const uint8_t *)cl->head[last], n};
+		if (cl->raw)
+			cl->ask[last] = (struct ask){
+				cfg->request_size <= PATTERN_CHUNK ? cl->pattern.bytes : NULL,
+				cfg->request_size};
+	}
 	for (unsigned i = 0; i < workers; i++)
 		init_worker(cl, cfg, e, i);
 	if (!expect(cl, cfg)) {
@@ -166,7 +173,7 @@ bool client_exhausted(const struct client *cl)
 void client_latency(const struct client *cl, enum latency which, struct hr_hist *into)
 {
 	for (unsigned i = 0; i < cl->workers; i++)
-		hr_hist_merge(into, cl->worker[i].latency[which]);
+		latency_merge(into, &cl->worker[i].latency[which]);
 }
 
 const char *client_digest(const struct client *cl)
@@ -192,7 +199,7 @@ void client_free(struct client *cl)
 		slab_release(&cw->conns);
 		slab_release(&cw->exts);
 		for (int l = 0; l < LATENCIES; l++)
-			hr_hist_free(cw->latency[l]);
+			hr_hist_free(cw->latency[l].rest);
 	}
 	free(cl);
 }

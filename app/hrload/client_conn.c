@@ -13,9 +13,11 @@
 #define WATCH_STEPS 16u   /* looks at all of them, when they are many */
 #define WATCH_LEAST 4096u /* connections looked at in any case */
 
-static void record(struct client_worker *cw, enum latency which, uint64_t since_us)
+static void record(struct client_conn *cc, enum latency which)
 {
-	hr_hist_record(cw->latency[which], hr_worker_now(cw->w) - since_us);
+	struct client_worker *cw = cc->worker;
+
+	latency_count(&cw->latency[which], hr_worker_now(cw->w) - cc->since_us);
 }
 
 void client_fail(struct client_conn *cc, enum error e)
@@ -56,24 +58,23 @@ void client_conn_free(struct client_conn *cc)
 static void push_request(struct client_conn *cc)
 {
 	const struct client *cl = cc->worker->client;
-	const char *head = cc->last ? cl->last_request : cl->request;
-	size_t len = cc->last ? cl->last_request_len : cl->request_len;
+	const struct ask *ask = &cl->ask[cc->last];
 	int64_t n;
 
-	if (cl->raw) {
+	if (ask->bytes == NULL) {
 		client_raw_push(cc);
 		return;
 	}
-	n = hr_send(cc->worker->w, cc->c, head + cc->request_off, len - cc->request_off);
+	n = hr_send(cc->worker->w, cc->c, ask->bytes + cc->request_off, ask->len - cc->request_off);
 	if (n > 0)
 		cc->request_off += (uint32_t)n;
 }
 
-static void next_request(struct client_conn *cc)
+static void next_request(struct client_conn *cc, uint64_t now_us)
 {
 	const struct client *cl = cc->worker->client;
 
-	cc->since_us = hr_worker_now(cc->worker->w); /* the timeout runs from here */
+	cc->since_us = now_us; /* the timeout runs from here */
 	cc->request_off = 0;
 	cc->waiting = true;
 	cc->got_byte = false;
@@ -88,17 +89,18 @@ static void next_request(struct client_conn *cc)
 
 static void on_open(struct hr_worker *w, hr_conn c, void *user)
 {
+	uint64_t now_us = hr_worker_now(w);
 	struct client_conn *cc = user;
 
 	stat_add(&cc->worker->stats.established, 1);
-	record(cc->worker, LATENCY_CONNECT, cc->since_us);
-	next_request(cc);
+	latency_count(&cc->worker->latency[LATENCY_CONNECT], now_us - cc->since_us);
+	next_request(cc, now_us);
 }
 
 void client_first_byte(struct client_conn *cc)
 {
 	cc->got_byte = true;
-	record(cc->worker, LATENCY_FIRST_BYTE, cc->since_us);
+	record(cc, LATENCY_FIRST_BYTE);
 }
 
 void client_done(struct client_conn *cc, enum error e)
@@ -109,7 +111,7 @@ void client_done(struct client_conn *cc, enum error e)
 		client_fail(cc, e);
 		return;
 	}
-	record(cw, LATENCY_TRANSACTION, cc->since_us);
+	record(cc, LATENCY_TRANSACTION);
 	stat_add(&cw->stats.requests, 1);
 	stat_add(&cw->stats.body_bytes, cc->body_bytes);
 	cc->done += cc->done < UINT32_MAX;
@@ -121,7 +123,7 @@ void client_done(struct client_conn *cc, enum error e)
 		hr_close(cw->w, cc->c);
 		return;
 	}
-	next_request(cc);
+	next_request(cc, hr_worker_now(cw->w));
 }
 
 static void on_writable(struct hr_worker *w, hr_conn c, void *user)
@@ -149,16 +151,22 @@ static void on_close(struct hr_worker *w, hr_conn c, void *user, enum hr_reason 
 {
 	struct client_conn *cc = user;
 	struct client_worker *cw = cc->worker;
-	enum error e = cc->error != ERR_NONE ? cc->error : error_of_reason(reason);
+	enum error e = (enum error)cc->error;
 
+	if (e == ERR_NONE && reason != HR_CLOSED)
+		e = error_of_reason(reason);
 	if (e == ERR_NONE && cc->done == 0)
 		e = ERR_closed_early;
 	cw->open--;
 	client_conn_free(cc);
 	if (cw->finished)
 		return; /* given up at the end of the run: it stays counted as active */
-	stat_add(e == ERR_NONE ? &cw->stats.completed : &cw->stats.failed, 1);
-	stat_add(&cw->stats.errors[e], 1);
+	if (e == ERR_NONE) {
+		stat_add(&cw->stats.completed, 1);
+	} else {
+		stat_add(&cw->stats.failed, 1);
+		stat_add(&cw->stats.errors[e], 1);
+	}
 	pacer_closed(cw);
 }
 

@@ -107,7 +107,7 @@ static bool parse(struct client_conn *cc, struct client_ext *x, const uint8_t *d
 static void take(struct client_conn *cc, const uint8_t *data, size_t len)
 {
 	struct client_worker *cw = cc->worker;
-	bool memo = !cw->client->sha256 && !cw->client->plain && !cc->mid && cc->waiting;
+	bool memo = cw->client->memo && !cc->mid && cc->waiting;
 	const union memo_said *m = NULL;
 	struct client_ext *x;
 	union memo_said said;
@@ -119,7 +119,7 @@ static void take(struct client_conn *cc, const uint8_t *data, size_t len)
 		cc->waiting = cc->got_byte = false;
 		cc->body_bytes = m->response.body_bytes;
 		cc->keep = m->response.keep;
-		client_done(cc, check(cc, m->response.status));
+		client_done(cc, (enum error)m->response.error);
 		return;
 	}
 	x = client_ext(cc);
@@ -131,11 +131,11 @@ static void take(struct client_conn *cc, const uint8_t *data, size_t len)
 	} else if (!cc->waiting && cc->got_byte) {
 		cc->got_byte = false;
 		said.response = (struct http_response){.body_bytes = cc->body_bytes,
-			.status = (uint16_t)x->parser.status_code,
+			.error = (uint8_t)check(cc, x->parser.status_code),
 			.keep = cc->keep};
 		if (memo)
 			memo_keep(&cw->memo, data, len, &said);
-		client_done(cc, check(cc, said.response.status));
+		client_done(cc, (enum error)said.response.error);
 	}
 }
 

@@ -54,23 +54,29 @@ struct client_worker {
 	uint64_t opened;   /* of what was due since */
 	uint64_t batch;    /* connections per turn: 1 at first, doubles up to the limit */
 	struct memo memo;  /* of responses */
-	struct hr_hist *latency[LATENCIES];
+	struct latency_counts latency[LATENCIES];
 	char digest[SHA256_HEX]; /* of the first body */
+};
+
+/* A request, ready to be sent. */
+struct ask {
+	const uint8_t *bytes; /* NULL: tcp, longer than the pattern at hand */
+	size_t len;
 };
 
 struct client {
 	struct hr_ip target;
 	uint16_t port;
 	struct hr_app app;
-	char request[HTTP_HEAD_MAX], last_request[HTTP_HEAD_MAX];
-	size_t request_len, last_request_len;
+	char head[2][HTTP_HEAD_MAX]; /* of a request, of the last one */
+	struct ask ask[2];           /* the same */
 	uint64_t requests, rate, timeout_us, duration_us;
 	http_parser dead; /* as it is after a response with Connection: close */
 	bool raw;         /* protocol tcp */
 	bool keepalive;   /* tcp: the server keeps the connection open after the last response */
 	uint32_t request_size; /* tcp */
 	bool sha256, expect_len;
-	bool plain; /* tests: each response goes through the parser */
+	bool memo; /* not with digests, nor where a test wants each response parsed */
 	uint64_t body_len;
 	char digest[SHA256_HEX]; /* expected, or "" */
 	struct pattern pattern;
@@ -106,7 +112,7 @@ bool client_http_sha(struct client_conn *cc);
 /* client_raw.c */
 size_t client_raw_data(
 	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *s, unsigned n);
-/* Queue what is left of the request. */
+/* Queue what is left of a long request. */
 void client_raw_push(struct client_conn *cc);
 /* pacer.c */
 void pacer_start(struct client_worker *cw);

@@ -55,8 +55,8 @@ struct http_request {
 /* What the client is answered. */
 struct http_response {
 	uint64_t body_bytes;
-	uint16_t status;
-	bool keep; /* the server keeps the connection open */
+	uint8_t error; /* enum error: what is wrong with it */
+	bool keep;     /* the server keeps the connection open */
 };
 
 /* Head of a request; bytes written, < len. */

@@ -109,13 +109,16 @@ static void on_eof(struct hr_worker *w, hr_conn c, void *user)
 
 static void on_close(struct hr_worker *w, hr_conn c, void *user, enum hr_reason reason)
 {
-	struct server_worker *sw = hr_worker_user(w);
-	enum error e = error_of_reason(reason);
 	struct server_conn *sc = user;
+	struct server_worker *sw = sc != NULL ? sc->worker : hr_worker_user(w);
 
-	stat_add(e == ERR_NONE ? &sw->stats.completed : &sw->stats.failed, 1);
-	stat_add(&sw->stats.errors[e], 1);
-	if (user == sw->server)
+	if (reason == HR_CLOSED) {
+		stat_add(&sw->stats.completed, 1);
+	} else {
+		stat_add(&sw->stats.failed, 1);
+		stat_add(&sw->stats.errors[error_of_reason(reason)], 1);
+	}
+	if (sc == NULL)
 		return; /* there was no memory for it */
 	if (sc->ext != NULL && sc->ext->sha_timer != 0)
 		hr_timer_stop(w, sc->ext->sha_timer);
@@ -237,7 +240,7 @@ struct server *server_create(
 		slab_init(&sw->exts, sizeof(struct server_ext), 2ull * max);
 		hr_worker_set_user(sw->w, sw);
 	}
-	rc = hr_listen(e, &any, cfg->listen, &s->app, s, NULL);
+	rc = hr_listen(e, &any, cfg->listen, &s->app, NULL, NULL);
 	if (rc < 0 || !post_all(s, start)) {
 		snprintf(err, errlen, "--listen %u: %s; choose another port", cfg->listen,
 			rc < 0 ? strerror(-rc) : "mailbox full");

@@ -27,6 +27,14 @@ enum error error_of_reason(enum hr_reason reason)
 	return table[reason];
 }
 
+void latency_merge(struct hr_hist *into, const struct latency_counts *c)
+{
+	hr_hist_merge(into, c->rest);
+	hr_hist_record_n(into, c->run_us, c->run);
+	for (unsigned us = 0; us < LATENCY_FEW; us++)
+		hr_hist_record_n(into, us, c->few[us]);
+}
+
 void stats_merge(struct stats *into, const struct stats *from)
 {
 	into->attempted += stat_read(&from->attempted);

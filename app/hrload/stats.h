@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What workers count. One writer per block (the worker's thread); the control thread reads with
- * relaxed loads while the run goes on, and exactly after it. Histograms are written by the worker
- * and merged at the end.
+ * relaxed loads while the run goes on, and exactly after it. Latencies are the worker's alone until
+ * the end of the run.
  */
 #ifndef HRLOAD_STATS_H
 #define HRLOAD_STATS_H
@@ -70,5 +70,34 @@ void stats_merge(struct stats *into, const struct stats *from);
 enum latency { LATENCY_CONNECT, LATENCY_FIRST_BYTE, LATENCY_TRANSACTION, LATENCIES };
 
 extern const char *const latency_names[LATENCIES];
+
+#define LATENCY_FEW 4096u /* microseconds that are counted one by one */
+
+/*
+ * Counts of one kind of latency. The usual ones are counted by value, which is exact and costs
+ * nothing; the others go into a histogram, many at once where they are the same, as they are for
+ * connections that were opened in one turn and answered in one.
+ */
+struct latency_counts {
+	struct hr_hist *rest;
+	uint64_t run_us, run; /* the last value for `rest`, and how often it came in a row */
+	uint64_t few[LATENCY_FEW];
+};
+
+static inline void latency_count(struct latency_counts *c, uint64_t us)
+{
+	if (us < LATENCY_FEW) {
+		c->few[us]++;
+	} else if (us == c->run_us) {
+		c->run++;
+	} else {
+		hr_hist_record_n(c->rest, c->run_us, c->run);
+		c->run_us = us;
+		c->run = 1;
+	}
+}
+
+/* Add all that was counted, when the worker stands still. */
+void latency_merge(struct hr_hist *into, const struct latency_counts *c);
 
 #endif

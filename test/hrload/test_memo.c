@@ -244,7 +244,7 @@ static struct stats play(struct world *wd, const struct config *cfg, struct dice
 
 	assert_non_null(cl);
 	clients[n_clients++] = cl;
-	cl->plain = plain;
+	cl->memo = !plain;
 	script = (struct script){.dice = d, .same = (unsigned)roll(&d, RESPONSES)};
 	assert_true(client_start(cl));
 	for (unsigned i = 0; i < TURNS_MAX; i++) {

@@ -242,6 +242,34 @@ static void test_slab(void **state)
 	slab_release(&s);
 }
 
+/* The same quantiles as when each value goes into a histogram by itself. */
+static void test_latency(void **state)
+{
+	struct latency_counts *c = calloc(1, sizeof(*c));
+	struct hr_hist *want = hr_hist_create(), *got = hr_hist_create();
+	uint64_t us = 1;
+
+	assert_non_null(c);
+	c->rest = hr_hist_create();
+	for (unsigned i = 0; i < 20000; i++) {
+		if (i % 3 == 0) /* 0 .. 16383, some in a row */
+			us = us * 6364136223846793005u + 1442695040888963407u;
+		latency_count(c, us >> 50);
+		hr_hist_record(want, us >> 50);
+	}
+	latency_merge(got, c);
+	assert_int_equal(hr_hist_count(got), 20000);
+	assert_int_equal(hr_hist_max(got), hr_hist_max(want));
+	assert_true(hr_hist_mean(got) == hr_hist_mean(want));
+	for (unsigned q = 0; q <= 1000; q++)
+		assert_int_equal(
+			hr_hist_quantile(got, q / 1000.), hr_hist_quantile(want, q / 1000.));
+	hr_hist_free(c->rest);
+	hr_hist_free(want);
+	hr_hist_free(got);
+	free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_slab),
+		cmocka_unit_test(test_latency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
