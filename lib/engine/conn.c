@@ -50,24 +50,6 @@ static void dir_put(struct hr_worker *w, uint32_t i)
 	w->dir_free = i;
 }
 
-hr_conn hr_conn_handle(const struct hr_worker *w, const struct conn *c)
-{
-	return (uint64_t)c->generation << 32 | (uint64_t)w->index << HR_DIR_BITS | c->dir;
-}
-
-struct conn *hr_conn_get(struct hr_worker *w, hr_conn h)
-{
-	uint32_t i = (uint32_t)h & HR_MAX_CONNS;
-	struct hr_dir_entry *d;
-
-	if (i == 0 || i > w->slab[HR_MEM_DIR].live || ((uint32_t)h >> HR_DIR_BITS) != w->index)
-		return NULL;
-	d = dir_at(w, i);
-	if (d->generation != (uint32_t)(h >> 32) || (d->index & HR_DIR_FREE) != 0)
-		return NULL;
-	return hr_conn_at(w, d->index);
-}
-
 struct conn *hr_conn_alloc(struct hr_worker *w)
 {
 	struct conn *c =

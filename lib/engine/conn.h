@@ -75,10 +75,6 @@ void hr_conn_reap(struct hr_worker *w);
 /* All connections, without a word: hr_engine_destroy(). */
 void hr_conn_free_all(struct hr_worker *w);
 
-/* The connection of a live handle, or NULL. */
-struct conn *hr_conn_get(struct hr_worker *w, hr_conn h);
-hr_conn hr_conn_handle(const struct hr_worker *w, const struct conn *c);
-
 /* Queue for the output stage. */
 void hr_conn_dirty(struct hr_worker *w, struct conn *c);
 /* Queue for the ready stage. */

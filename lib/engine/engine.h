@@ -29,6 +29,8 @@ struct hr_census {
 void hr_worker_census(struct hr_worker *w, struct hr_census *census);
 /* Copy every segment instead of sending queued mbufs in place. */
 void hr_worker_force_copy(struct hr_worker *w, bool on);
+/* Take no short way for what is usual: the general ways must do the same. */
+void hr_worker_plain(struct hr_worker *w, bool on);
 
 enum hr_memory {
 	HR_MEM_CONN,

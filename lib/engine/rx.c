@@ -62,7 +62,10 @@ static void parse(struct hr_worker *w, struct rx_batch *b, struct rte_mbuf **m, 
 		enum hr_drop why;
 
 		bytes += m[i]->pkt_len;
-		why = hr_frame_parse(m[i], mac, &b->frame[at], &b->seg[at]);
+		if (likely(!w->plain))
+			why = hr_frame_parse(m[i], mac, &b->frame[at], &b->seg[at]);
+		else
+			why = hr_frame_parse_any(m[i], mac, &b->frame[at], &b->seg[at]);
 		if (why == DROP_NONE && b->frame[at].kind == HR_FRAME_TCP)
 			why = address(w, b, at);
 		if (unlikely(why != DROP_NONE)) {

@@ -193,9 +193,8 @@ static bool usual(struct hr_worker *w, const struct hr_nexthop *nh, const struct
 {
 	struct rte_mbuf *m;
 
-	if (hr_key_is6(k) || nh->state != NH_REACHABLE || (o->opts & ~TCPO_TS) != 0 ||
-		o->payload_len > o->seg_size || (o->flags & TCPF_URG) || o->may_fragment ||
-		(w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) || w->force_copy)
+	if (hr_key_is6(k) || nh->state != NH_REACHABLE || !hr_usual_out(o) ||
+		(w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) || unlikely(w->plain))
 		return false;
 	m = payload(w, c, o->seq, o->payload_len);
 	hr_usual_write(

@@ -176,6 +176,12 @@ void hr_worker_force_copy(struct hr_worker *w, bool on)
 	w->force_copy = on;
 }
 
+void hr_worker_plain(struct hr_worker *w, bool on)
+{
+	w->plain = on;
+	w->tcp.plain = on;
+}
+
 struct hr_slab *hr_worker_slab(struct hr_worker *w, enum hr_memory which)
 {
 	return &w->slab[which];

@@ -98,6 +98,7 @@ struct hr_worker {
 	bool in_turn;
 	bool multi; /* other workers exist: packets may be theirs */
 	bool force_copy;
+	bool plain;   /* no short ways */
 	bool profile; /* cycles are counted by stage */
 	bool stalled; /* the last output stage ended for want of mbufs or of room in a port */
 	bool pool_checked;
@@ -302,6 +303,26 @@ static inline struct conn *hr_conn_at(struct hr_worker *w, uint32_t index)
 static inline uint32_t hr_conn_index(const struct hr_worker *w, const struct conn *c)
 {
 	return hr_slab_index(&w->slab[HR_MEM_CONN], c);
+}
+
+static inline hr_conn hr_conn_handle(const struct hr_worker *w, const struct conn *c)
+{
+	return (uint64_t)c->generation << 32 | (uint64_t)w->index << HR_DIR_BITS | c->dir;
+}
+
+/* The connection of a live handle, or NULL. */
+static inline struct conn *hr_conn_get(struct hr_worker *w, hr_conn h)
+{
+	const struct hr_slab *dir = &w->slab[HR_MEM_DIR];
+	uint32_t i = (uint32_t)h & HR_MAX_CONNS;
+	const struct hr_dir_entry *d;
+
+	if (i == 0 || i > dir->live || ((uint32_t)h >> HR_DIR_BITS) != w->index)
+		return NULL;
+	d = hr_slab_at(dir, i);
+	if (d->generation != (uint32_t)(h >> 32) || (d->index & HR_DIR_FREE) != 0)
+		return NULL;
+	return hr_conn_at(w, d->index);
 }
 
 static inline struct tcp_syn *hr_syn_at(struct hr_worker *w, uint32_t index)

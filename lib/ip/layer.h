@@ -26,6 +26,7 @@
 	256 /* new next hops that strangers may cost us: 6 s of them are far from HR_NH_MAX */
 #define HR_NH_PENDING   4 /* packets per next hop that wait for its address */
 #define HR_NH_SHARE     8 /* of the pool, at most one part in so many waits for addresses */
+#define HR_ROUTE_MEMO   256
 #define HR_ANNOUNCE_MAX 64
 
 /* RFC 4861 10, and RFC 1122 2.3.2.1 for ARP: at most one request per second and destination. */
@@ -103,6 +104,13 @@ struct hr_ip_port {
 	uint16_t mtu;
 };
 
+/* Where a packet to this destination went from this port; nh 0 = nowhere yet. */
+struct hr_route_memo {
+	uint32_t remote4;
+	uint16_t nh;
+	uint8_t port;
+};
+
 struct hr_ip_layer {
 	struct hr_ip_config cfg; /* cfg.cfg and cfg.ports are not used after creation */
 	struct hr_ip_port port[HR_MAX_PORTS];
@@ -131,8 +139,8 @@ struct hr_ip_layer {
 	uint16_t wait_head, wait_tail; /* with packets that wait, for longest first */
 	uint32_t waiting, waiting_max; /* packets that wait, of all */
 	uint64_t hash_key[2];
-	uint16_t nh_last;           /* the next hop that was routed to last, 0 = none */
-	struct hr_pmtu_entry *pmtu; /* NULL = nothing learned yet */
+	struct hr_route_memo memo[HR_ROUTE_MEMO]; /* of IPv4 destinations: route.c */
+	struct hr_pmtu_entry *pmtu;               /* NULL = nothing learned yet */
 
 	struct hr_rate echo_rate, error_rate, back_rate;
 

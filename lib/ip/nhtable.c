@@ -183,6 +183,7 @@ void hr_nh_deadline(struct hr_ip_layer *ip, struct hr_nh_entry *e, uint64_t at_u
 void hr_nh_release(struct hr_ip_layer *ip, struct hr_nh_entry *e)
 {
 	must(e->nh.refs == 0 && e->nh.state != NH_FREE);
+	memset(ip->memo, 0, sizeof(ip->memo));
 	hr_nh_drop_pending(ip, e);
 	hr_nh_deadline(ip, e, HR_NEVER);
 	lru_remove(ip, e);

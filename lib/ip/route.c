@@ -152,15 +152,12 @@ static const struct hr_gateway_config *gateway_of(
 	return NULL;
 }
 
-/* Most packets go where the one before went: to the gateway. */
-static struct hr_nh_entry *find_next_hop(
-	struct hr_ip_layer *ip, unsigned port, const struct hr_ip *hop)
-{
-	struct hr_nh_entry *e = &ip->nh[ip->nh_last];
+_Static_assert(HR_ROUTE_MEMO == 1 << 8, "the top byte of the product is the place");
 
-	if (e->nh.state != NH_FREE && e->nh.port == port && hr_ip_same(&e->nh.addr, hop))
-		return e;
-	return hr_nh_find(ip, port, hop);
+/* Most packets go where one went before. Whoever collides only makes others take the long way. */
+static struct hr_route_memo *memo_of(struct hr_ip_layer *ip, uint32_t remote4)
+{
+	return &ip->memo[remote4 * UINT32_C(0x9e3779b1) >> (32 - 8)];
 }
 
 static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote,
@@ -168,10 +165,17 @@ static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr
 {
 	const struct hr_laddr_entry *local = hr_laddr_entry(ip, laddr_id);
 	unsigned port = local->port;
-	struct hr_ip hop = hr_ip_from(remote->family, remote->b);
+	struct hr_route_memo *memo = memo_of(ip, remote->v4);
 	struct hr_nh_entry *e;
+	struct hr_ip hop;
 
 	ip->now_us = now_us;
+	if (likely(memo->remote4 == remote->v4 && memo->nh != 0 && memo->port == port &&
+		    remote->family == 4 && local->ip.family == 4)) {
+		hr_nh_hold(ip, &ip->nh[memo->nh]);
+		return memo->nh;
+	}
+	hop = hr_ip_from(remote->family, remote->b);
 	if (local->ip.family != remote->family || !hr_ip_unicast(ip, remote))
 		return 0;
 	if (!hr_route_connected(ip, port, remote)) {
@@ -182,7 +186,7 @@ static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr
 			return 0;
 		hop = g->via;
 	}
-	e = find_next_hop(ip, port, &hop);
+	e = hr_nh_find(ip, port, &hop);
 	if (e == NULL && limit != NULL && !hr_rate_take(limit, now_us)) {
 		hr_count(ip->cfg.m, HR_C_arp_limited);
 		return 0;
@@ -192,8 +196,9 @@ static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr
 	if (e == NULL)
 		return 0;
 	hr_nh_hold(ip, e);
-	ip->nh_last = hr_nh_number(ip, e);
-	return ip->nh_last;
+	if (remote->family == 4)
+		*memo = (struct hr_route_memo){remote->v4, hr_nh_number(ip, e), (uint8_t)port};
+	return hr_nh_number(ip, e);
 }
 
 uint16_t hr_route(

@@ -46,6 +46,10 @@ struct hr_frame {
 enum hr_drop hr_frame_parse(
 	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
 
+/* The same without a short way for usual frames. */
+enum hr_drop hr_frame_parse_any(
+	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
+
 /* Parse a TCP header at the data start of m + l4_off (used for the frame above, and for tests and
  * fuzzing). Ports, lengths and options are checked, the checksum is not (it needs the addresses:
  * hr_frame_parse() does it). tos, ttl, l3_off and family stay 0. Of an option that occurs twice,
@@ -86,11 +90,13 @@ unsigned hr_ip4_write(uint8_t *p, uint32_t src, uint32_t dst, uint8_t proto, uin
 unsigned hr_ip6_write(uint8_t *p, const uint8_t src[16], const uint8_t dst[16], uint8_t proto,
 	uint8_t hop_limit, uint8_t tclass, uint32_t flow_label, uint16_t payload_len);
 
+/* True when hr_usual_write() can write it: no options, timestamps alone or a Linux SYN's, one
+ * segment. */
+bool hr_usual_out(const struct tcp_out *o);
 /*
- * All headers of a usual segment (IPv4, DF set, no options or timestamps alone: o->opts is 0 or
- * TCPO_TS, no URG) in front of m's payload, both checksums included. m is one direct mbuf with
- * room for them. The same bytes as hr_tcp_header_write(), hr_ip4_write() with id 0, l2 and
- * hr_l4_checksum() make.
+ * All headers of a usual IPv4 segment (DF set) in front of m's payload, both checksums included. m
+ * is one direct mbuf with room for them. The same bytes as hr_tcp_header_write(), hr_ip4_write()
+ * with id 0, l2 and hr_l4_checksum() make.
  */
 void hr_usual_write(struct rte_mbuf *m, const uint8_t l2[14], uint32_t src, uint32_t dst,
 	uint16_t sport, uint16_t dport, const struct tcp_out *o);

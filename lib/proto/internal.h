@@ -80,11 +80,15 @@ unsigned hr_ip6_ext_len(uint8_t proto, const uint8_t *ext);
 #define HR_NOP_NOP_TS     RTE_BE32(0x0101080a)
 #define HR_NOP_NOP_TS_LEN 12u
 
+/* MSS, SACK-permitted, timestamps, NOP, window scale: a SYN of Linux, and ours. Two variable bytes
+ * in the first word, and the shift count in the last. */
+#define HR_LINUX_SYN_LEN 20u
+#define HR_SYN_MSS       0x0204u
+#define HR_SYN_SACK_TS   RTE_BE32(0x0402080a)
+#define HR_SYN_WSCALE    0x010303u
+
 /* hr_frame_parse() for the usual frames; false: it is another one, and nothing is known of it. */
 bool hr_usual_parse(
-	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
-/* The same without it, for all frames. */
-enum hr_drop hr_frame_parse_any(
 	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
 /* len bytes of options at p when they are those that nearly all segments have; false: others, and
  * nothing was taken. Agrees with the general parser. */

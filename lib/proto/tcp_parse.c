@@ -20,13 +20,6 @@
 /* RFC 7323 2.3 (WS-3): a larger shift count is used as 14. */
 #define WSCALE_MAX 14
 
-/* MSS, SACK-permitted, timestamps, NOP, window scale: a SYN of Linux, and ours. Two variable bytes
- * in the first word, and the shift count in the last. */
-#define LINUX_SYN_LEN 20
-#define SYN_MSS       0x0204u
-#define SYN_SACK_TS   RTE_BE32(0x0402080a)
-#define SYN_WSCALE    0x010303u
-
 /*
  * One option of a legal length. A known kind with a length that is not its own is skipped like an
  * unknown one (RFC 9293 MUST-6: ignore what is not implemented). The first well-formed one of a
@@ -107,8 +100,8 @@ static bool linux_syn_parse(const uint8_t *p, struct tcp_seg *s)
 {
 	uint32_t mss = hr_load_be32(p), shift = hr_load_be32(p + 16);
 
-	if (mss >> 16 != SYN_MSS || (mss & UINT16_MAX) == 0 || hr_load32(p + 4) != SYN_SACK_TS ||
-		shift >> 8 != SYN_WSCALE)
+	if (mss >> 16 != HR_SYN_MSS || (mss & UINT16_MAX) == 0 ||
+		hr_load32(p + 4) != HR_SYN_SACK_TS || shift >> 8 != HR_SYN_WSCALE)
 		return false;
 	s->mss = (uint16_t)mss;
 	s->tsval = hr_load_be32(p + 8);
@@ -126,7 +119,7 @@ bool hr_tcp_usual_options(const uint8_t *p, unsigned len, struct tcp_seg *s)
 		s->tsecr = hr_load_be32(p + 8);
 		return true;
 	}
-	return len == LINUX_SYN_LEN && linux_syn_parse(p, s);
+	return len == HR_LINUX_SYN_LEN && linux_syn_parse(p, s);
 }
 
 enum hr_drop hr_tcp_parse(struct rte_mbuf *m, uint16_t l4_off, uint16_t l4_len, struct tcp_seg *s)

@@ -112,10 +112,22 @@ static void store32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
+bool hr_usual_out(const struct tcp_out *o)
+{
+	const uint8_t syn = TCPO_MSS | TCPO_SACK_OK | TCPO_TS | TCPO_WSCALE;
+
+	return ((o->opts & ~TCPO_TS) == 0 || (o->opts == syn && o->syn_order == HR_SYN_LINUX)) &&
+	       !(o->flags & TCPF_URG) && !o->may_fragment &&
+	       (o->payload_len <= o->seg_size || o->payload_len == 0);
+}
+
 void hr_usual_write(struct rte_mbuf *m, const uint8_t l2[RTE_ETHER_HDR_LEN], uint32_t src,
 	uint32_t dst, uint16_t sport, uint16_t dport, const struct tcp_out *o)
 {
-	unsigned hdr_len = sizeof(struct rte_tcp_hdr) + (o->opts != 0 ? HR_NOP_NOP_TS_LEN : 0);
+	unsigned opt_len = o->opts == 0         ? 0
+			   : o->opts == TCPO_TS ? HR_NOP_NOP_TS_LEN
+						: HR_LINUX_SYN_LEN;
+	unsigned hdr_len = (unsigned)sizeof(struct rte_tcp_hdr) + opt_len;
 	unsigned l4_len = hdr_len + m->data_len, total = sizeof(struct rte_ipv4_hdr) + l4_len;
 	uint8_t *payload = rte_pktmbuf_mtod(m, uint8_t *), *tcp = payload - hdr_len;
 	uint8_t *ip = tcp - sizeof(struct rte_ipv4_hdr), *eth = ip - RTE_ETHER_HDR_LEN;
@@ -134,10 +146,22 @@ void hr_usual_write(struct rte_mbuf *m, const uint8_t l2[RTE_ETHER_HDR_LEN], uin
 	      ack + rest;
 	if (o->opts != 0) {
 		uint32_t tsval = rte_cpu_to_be_32(o->tsval), tsecr = rte_cpu_to_be_32(o->tsecr);
+		uint32_t kind = HR_NOP_NOP_TS;
+		uint8_t *p = tcp + sizeof(struct rte_tcp_hdr);
 
-		store32(tcp + 20, HR_NOP_NOP_TS);
-		store64(tcp + 24, tsval | (uint64_t)tsecr << 32);
-		sum += (uint64_t)HR_NOP_NOP_TS + tsval + tsecr;
+		if (unlikely(opt_len == HR_LINUX_SYN_LEN)) {
+			uint32_t mss = rte_cpu_to_be_32(HR_SYN_MSS << 16 | o->mss_opt);
+			uint32_t shift = rte_cpu_to_be_32(HR_SYN_WSCALE << 8 | o->wscale);
+
+			kind = HR_SYN_SACK_TS;
+			store32(p, mss);
+			store32(p + 16, shift);
+			sum += (uint64_t)mss + shift;
+			p += 4;
+		}
+		store32(p, kind);
+		store64(p + 4, tsval | (uint64_t)tsecr << 32);
+		sum += (uint64_t)kind + tsval + tsecr;
 	}
 	if (m->data_len != 0)
 		sum += hr_sum_bytes(payload, m->data_len);

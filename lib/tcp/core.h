@@ -108,7 +108,7 @@ void hr_tcb_peer_options(
 void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
 
 /* isn.c */
-uint32_t hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
+uint32_t hr_isn(struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
 	uint64_t now_us);
 
 /* params.c */
@@ -126,6 +126,8 @@ bool hr_range_push(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t end,
 bool hr_range_split(struct tcp_ctx *c, struct tcb *t, struct tx_range *r, uint32_t seq);
 /* Drop everything below una. */
 void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
+/* The only range goes. */
+void hr_range_free_last(struct tcp_ctx *c, struct tcb *t);
 void hr_range_free_all(struct tcp_ctx *c, struct tcb *t);
 /* Set or clear TR_SACKED / TR_LOST with the byte counts of ext kept. */
 void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t clear);

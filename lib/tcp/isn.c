@@ -7,21 +7,23 @@
 #include "base/siphash.h"
 #include "tcp/core.h"
 
-/* Domain separation: the two uses of one key must not be related. */
-static uint32_t keyed(const struct tcp_ctx *c, const struct hr_flow_key *k, uint8_t use)
+/*
+ * One hash gives both: its halves tell nothing of each other. Both are asked for one after the
+ * other when a connection begins, so the last answer is kept.
+ */
+static uint64_t secret(struct tcp_ctx *c, const struct hr_flow_key *k)
 {
-	uint8_t buf[sizeof(*k) + 1];
-	uint32_t len = hr_key_len(k);
-
-	memcpy(buf, k, len);
-	buf[len] = use;
-	return (uint32_t)hr_siphash24(c->isn_key, buf, len + 1);
+	if (!hr_key_equal(&c->secret_of, k) || c->secret_of.laddr_id == 0) {
+		c->secret_of = *k;
+		c->secret = hr_siphash24(c->isn_key, k, hr_key_len(k));
+	}
+	return c->secret;
 }
 
-uint32_t hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
+uint32_t hr_isn(struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
 	uint64_t now_us)
 {
-	uint32_t isn = (uint32_t)(now_us / 4) + keyed(c, k, 1);
+	uint32_t isn = (uint32_t)(now_us / 4) + (uint32_t)secret(c, k);
 
 	/* RFC 9293 3.10.7.4, TIME-WAIT: above everything the old incarnation sent, when it outran
 	 * the clock: from 2^16 to less than 2^31 above. */
@@ -30,7 +32,7 @@ uint32_t hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k, const stru
 	return isn;
 }
 
-uint32_t hr_tcp_ts_offset(const struct tcp_ctx *c, const struct hr_flow_key *k)
+uint32_t hr_tcp_ts_offset(struct tcp_ctx *c, const struct hr_flow_key *k)
 {
-	return keyed(c, k, 2);
+	return (uint32_t)(secret(c, k) >> 32);
 }

@@ -52,11 +52,14 @@ struct tcp_ctx {
 	int mark_off; /* of struct hr_mark in an mbuf */
 	uint16_t n_params;
 	struct hr_tcp_params params[TCP_MAX_PARAMS];
-	uint64_t isn_key[2]; /* RFC 6528; also derives timestamp offsets and cookies */
+	uint64_t isn_key[2];          /* RFC 6528; also derives timestamp offsets */
+	struct hr_flow_key secret_of; /* whose secret this is: isn.c */
+	uint64_t secret;
 	uint64_t cookie_key[2];
 	uint32_t cookies_since_ms; /* when a cookie was last sent: cookies are only accepted for a
 				      while after */
 	bool cookies_sent;
+	bool plain;      /* tests: no short ways for what is usual */
 	bool memory_low; /* packet memory is short: receive buffers do not grow */
 };
 
@@ -311,7 +314,7 @@ int hr_tcp_params_add(struct tcp_ctx *c, const struct hr_tcp_params *p);
 /* Give the connection those of p that may change while it lives. 0 or -ENOSPC. */
 int hr_tcp_params_change(struct tcp_ctx *c, struct tcb *t, const struct hr_tcp_params *p);
 /* TS offset of a key; the timestamp clock is now_us / 1000 + offset. */
-uint32_t hr_tcp_ts_offset(const struct tcp_ctx *c, const struct hr_flow_key *k);
+uint32_t hr_tcp_ts_offset(struct tcp_ctx *c, const struct hr_flow_key *k);
 /* Fill the numbers of hr_conn_info that the core knows. */
 void hr_tcp_info(const struct tcp_ctx *c, const struct tcb *t, struct hr_conn_info *info);
 

@@ -8,10 +8,10 @@
 
 #include "tcp/core.h"
 
-uint32_t __real_hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k,
-	const struct tcp_path *path, uint64_t now_us);
-uint32_t __wrap_hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k,
-	const struct tcp_path *path, uint64_t now_us);
+uint32_t __real_hr_isn(struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
+	uint64_t now_us);
+uint32_t __wrap_hr_isn(struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
+	uint64_t now_us);
 
 static struct world *current;
 
@@ -30,8 +30,8 @@ static struct sim_moved *moved(struct world *w, const struct hr_flow_key *k)
 	return i < SIM_MOVED ? &w->moved[i] : NULL;
 }
 
-uint32_t __wrap_hr_isn(const struct tcp_ctx *c, const struct hr_flow_key *k,
-	const struct tcp_path *path, uint64_t now_us)
+uint32_t __wrap_hr_isn(struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,
+	uint64_t now_us)
 {
 	uint32_t isn = __real_hr_isn(c, k, path, now_us);
 	struct sim_moved *m;

@@ -2,7 +2,8 @@
 /*
  * sim: replay a world (--seed N [-v], --choices FILE), run many (--seeds A..B), print trace hashes
  * (--hash-only), shrink what fails (--shrink), or prove that a seed is a world: --determinism A..B
- * runs each twice here and once in a process of its own.
+ * runs each here, again without the engine's short ways for what is usual (--plain), and in a
+ * process of its own.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -25,7 +26,7 @@ struct run {
 	uint64_t from, to;
 	unsigned tries;
 	const char *choices, *save, *broken, *out;
-	bool verbose, hash_only, determinism, shrink, require_all, table, given;
+	bool plain, verbose, hash_only, determinism, shrink, require_all, table, given;
 	struct choice ch;
 	struct sim_totals t;
 };
@@ -51,6 +52,7 @@ static int usage(void)
 			"       sim --shrink --seed N | --choices FILE [--out FILE] [--tries N]\n"
 			"       sim --determinism A..B\n"
 			"   --hash-only        print trace hashes\n"
+			"   --plain            no short ways for what is usual: the same hashes\n"
 			"   --require-all      fail when a mechanism was not reached\n"
 			"   --table            print how often each mechanism was reached\n"
 			"   --break NAME       make the oracle wrong on purpose: stream, window, "
@@ -92,6 +94,7 @@ static uint64_t run_seed(struct run *r, uint64_t seed)
 		choice_seed(&r->ch, seed);
 	else
 		r->ch.pos = 0;
+	r->t.plain = r->plain;
 	return sim_run(seed, &r->ch, r->verbose, r->broken, &r->t);
 }
 
@@ -144,12 +147,14 @@ static int determinism(struct run *r)
 		return 1;
 	self[n] = '\0';
 	for (uint64_t seed = r->from; seed <= r->to; seed++) {
-		uint64_t a = run_seed(r, seed), b = run_seed(r, seed),
-			 c = hash_elsewhere(self, seed);
+		uint64_t a = run_seed(r, seed), b, c = hash_elsewhere(self, seed);
 
+		r->plain = true;
+		b = run_seed(r, seed);
+		r->plain = false;
 		if (a != b || a != c) {
-			printf("VIOLATION seed %" PRIu64 ": hashes %016" PRIx64 ", %016" PRIx64
-			       " and elsewhere %016" PRIx64 "\n",
+			printf("VIOLATION seed %" PRIu64 ": hashes %016" PRIx64
+			       ", without short ways %016" PRIx64 " and elsewhere %016" PRIx64 "\n",
 				seed, a, b, c);
 			bad++;
 		}
@@ -194,12 +199,14 @@ static bool parse(struct run *r, int argc, char **argv)
 		{"out", required_argument, NULL, 'o'}, {"break", required_argument, NULL, 'b'},
 		{"tries", required_argument, NULL, 'n'}, {"shrink", no_argument, NULL, 'x'},
 		{"require-all", no_argument, NULL, 'a'}, {"table", no_argument, NULL, 't'},
-		{"hash-only", no_argument, NULL, 'h'}, {"verbose", no_argument, NULL, 'v'}, {0}};
+		{"hash-only", no_argument, NULL, 'h'}, {"plain", no_argument, NULL, 'p'},
+		{"verbose", no_argument, NULL, 'v'}, {0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1) {
 		r->verbose |= c == 'v';
 		r->hash_only |= c == 'h';
+		r->plain |= c == 'p';
 		r->shrink |= c == 'x';
 		r->require_all |= c == 'a';
 		r->table |= c == 't';
@@ -219,7 +226,7 @@ static bool parse(struct run *r, int argc, char **argv)
 			r->out = optarg;
 		else if (c == 'b')
 			r->broken = optarg;
-		else if (strchr("vhxat", c) == NULL)
+		else if (strchr("vhxatp", c) == NULL)
 			return false;
 	}
 	return r->given && r->to >= r->from && optind == argc;

@@ -317,6 +317,7 @@ void sim_pools_fini(void);
 
 /* Sums over many worlds. */
 struct sim_totals {
+	bool plain; /* asked for: worlds take no short ways */
 	uint64_t worlds, violations, frames, virtual_us;
 	uint64_t conns, ghosts, smooth;
 	uint32_t *segments; /* of each world, for the median */
@@ -338,6 +339,7 @@ struct world {
 	bool jumped;    /* the clock jumped: neighbours may have been given up */
 	bool shuffle;   /* workers are stepped in any order */
 	bool force_copy;
+	bool plain; /* no short ways for what is usual */
 	uint16_t mtu;
 	uint8_t workers[2];
 	uint16_t max_half_open[2], max_time_wait[2];

@@ -60,6 +60,14 @@ static const struct {
 static const struct {
 	const char *name, *why;
 } quiet[] = {
+	{"cycles_rx", "cycles are not counted by stage"},
+	{"cycles_parse", "the same"},
+	{"cycles_lookup", "the same"},
+	{"cycles_input", "the same"},
+	{"cycles_timers", "the same"},
+	{"cycles_callbacks", "the same"},
+	{"cycles_output", "the same"},
+	{"cycles_tx", "the same"},
 	{"passed", "no embedding program hands packets in"},
 	{"sack_reneged", "honest peers keep what they SACKed"},
 	{"cwnd_lowered", "nobody is idle for five minutes after much was sent"},

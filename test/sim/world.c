@@ -108,8 +108,10 @@ static bool make_engine(struct world *w, enum sim_side side)
 		sim_violation(w, "hr_engine_create(): %s", err);
 		return false;
 	}
-	for (unsigned i = 0; i < w->workers[side]; i++)
+	for (unsigned i = 0; i < w->workers[side]; i++) {
 		hr_worker_force_copy(hr_engine_worker(w->engine[side], i), w->force_copy);
+		hr_worker_plain(hr_engine_worker(w->engine[side], i), w->plain);
+	}
 	return true;
 }
 
@@ -381,6 +383,7 @@ uint64_t sim_run(
 	w->ch = ch;
 	w->verbose = verbose;
 	w->broken = broken;
+	w->plain = t->plain;
 	w->reached = &t->reached;
 	w->hash = 0xcbf29ce484222325ull;
 	sim_isn_world(w);

@@ -28,6 +28,12 @@ static struct tcp_out random_out(struct hr_rng *rng)
 		.tos = (uint8_t)hr_rng_u64(rng),
 	};
 
+	if (hr_rng_below(rng, 4) == 0) {
+		o.opts = TCPO_MSS | TCPO_TS | TCPO_SACK_OK | TCPO_WSCALE;
+		o.mss_opt = (uint16_t)hr_rng_u64(rng);
+		o.wscale = (uint8_t)hr_rng_below(rng, 20);
+	}
+	assert_true(hr_usual_out(&o));
 	/* Sums whose carries run through to the end. */
 	if (hr_rng_below(rng, 4) == 0)
 		o.seq = o.ack = o.tsval = UINT32_MAX;
@@ -125,11 +131,7 @@ static void random_frame(struct hr_rng *rng, struct draft *d)
 
 	for (unsigned k = 0; k < sizeof(bytes); k++)
 		bytes[k] = (uint8_t)hr_rng_u64(rng);
-	if (odd == 1) {
-		o.opts = TCPO_MSS | TCPO_TS | TCPO_SACK_OK | TCPO_WSCALE;
-		o.mss_opt = (uint16_t)hr_rng_u64(rng);
-		o.wscale = (uint8_t)hr_rng_below(rng, 20);
-	} else if (odd == 2) {
+	if (odd == 2) {
 		o.opts |= TCPO_SACK;
 		o.sack_n = 1;
 	}
