@@ -14,6 +14,7 @@
 #define TCP_DEFAULT_MSS6    1220u
 #define TCP_MAX_WSCALE      14u /* RFC 7323 2.3 */
 #define TCP_MAX_CWND        (1u << 30)
+#define TCP_MAX_WINDOW      (1u << 30) /* RFC 7323 2.2 */
 #define TCP_TS_OPT_BYTES    12u
 #define TCP_UTO_OPT_BYTES   4u
 #define TCP_DUP_THRESH      3u         /* RFC 5681 3.2, for peers without SACK */

@@ -102,11 +102,13 @@ static bool step_sequence(
 		return refuse(events, DROP_tcp_rst_window);
 	if (len != 0 && seq_le(end, t->rcv_nxt)) {
 		/* A retransmission: the ACK was lost. RFC 2883 4.1: say so. */
-		struct tcb_ext *x =
-			(t->flags & TF_SACK) && tcp_params(c, t)->dsack && s->payload_len != 0
-				? hr_ext_get(c, t)
-				: NULL;
+		struct tcb_ext *x = NULL;
 
+		/* Further below than any window reaches (RFC 7323 2.2) nothing was ever
+		 * acknowledged: half the sequence space away "before" turns into "after". */
+		if ((t->flags & TF_SACK) && tcp_params(c, t)->dsack && s->payload_len != 0 &&
+			t->rcv_nxt - s->seq <= TCP_MAX_WINDOW)
+			x = hr_ext_get(c, t);
 		if (x != NULL) {
 			x->dsack = (struct tcp_sack_block){s->seq, s->seq + s->payload_len};
 			t->flags |= TF_DSACK;

@@ -153,6 +153,16 @@ static void dsack_below_the_ack(struct talk *v)
 	says_after(v, v->params.delack_us, .flags = ACK, .seq = 1, .ack = 3001);
 }
 
+/* DSACK-1: what lies half the sequence space below is no duplicate of anything: it is acknowledged,
+ * and no block tells of it. */
+static void no_dsack_from_afar(struct talk *v)
+{
+	given_established(v, .sack = true);
+	hears(v, .flags = ACK, .seq = (1u << 31) + 100, .ack = 1, .len = 8);
+	dropped(v, DROP_tcp_old);
+	says(v, .flags = ACK, .seq = 1, .ack = 1);
+}
+
 /* DSACK-1, DSACK-2: a duplicate above the ACK: its block first, then the block that holds it. */
 static void dsack_above_the_ack(struct talk *v)
 {
@@ -355,6 +365,7 @@ static const struct talk_test tests[] = {
 	TALK(overlaps),
 	TALK(partly_old_segment),
 	TALK(dsack_below_the_ack),
+	TALK(no_dsack_from_afar),
 	TALK(dsack_above_the_ack),
 	TALK(duplicate_is_acknowledged),
 	TALK(fin_out_of_order),
