@@ -120,7 +120,8 @@ void hr_nexthop_put(struct hr_ip_layer *ip, uint16_t nh)
 
 struct hr_nexthop *hr_nexthop(struct hr_ip_layer *ip, uint16_t nh)
 {
-	must(nh > 0 && nh <= ip->nh_top && ip->nh[nh].nh.state != NH_FREE);
+	/* Number 0 and those never used are free, too. */
+	must(nh <= HR_NH_MAX && ip->nh[nh].nh.state != NH_FREE);
 	return &ip->nh[nh].nh;
 }
 
