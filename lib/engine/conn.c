@@ -100,7 +100,7 @@ int hr_conn_enter(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t i
 		if (rc < 0)
 			return rc;
 	}
-	w->table_changes++;
+	hr_table_changed(w, hash);
 	c->eflags |= EF_TABLED;
 	return 0;
 }

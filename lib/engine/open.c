@@ -154,7 +154,7 @@ static struct tcp_syn *half_open(struct hr_worker *w, struct rx_batch *b, unsign
 		hr_syn_free(w, e);
 		return NULL;
 	}
-	w->table_changes++;
+	hr_table_changed(w, b->hash[i]);
 	return e;
 }
 

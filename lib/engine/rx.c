@@ -169,22 +169,20 @@ void hr_rx_burst(
 	struct hr_worker *w, unsigned port, struct rte_mbuf **m, unsigned n, enum rx_source source)
 {
 	struct rx_batch *b = &w->rx;
-	uint32_t changes;
-
 	b->port = port;
 	b->source = source;
 	parse(w, b, m, n);
 	hr_stage_end(w, HR_C_cycles_parse);
 	lookup(w, b);
 	hr_stage_end(w, HR_C_cycles_lookup);
-	changes = w->table_changes;
+	memset(w->table_changed, 0, sizeof(w->table_changed));
 	for (unsigned i = 0; i < b->n; i++) {
 		if (b->frame[i].kind != HR_FRAME_TCP) {
 			hr_control(w, b, i);
 			continue;
 		}
 		/* What came before may have opened, closed or moved this tuple. */
-		if (w->table_changes != changes)
+		if (hr_table_may_have_changed(w, b->hash[i]))
 			b->ref[i] = hr_table_find(w->table, &b->key[i], b->hash[i]);
 		segment(w, b, i, b->ref[i]);
 	}

@@ -103,7 +103,7 @@ void hr_tw_enter_conn(struct hr_worker *w, struct conn *c)
 	if (w->tw[0].n + w->tw[1].n >= w->e->cfg.max_time_wait && w->tw[0].n + w->tw[1].n > 0)
 		recycle(w);
 	p = w->e->cfg.max_time_wait > 0 ? hr_slab_alloc(tw_slab(w, v6)) : NULL;
-	w->table_changes++;
+	hr_table_changed(w, hash);
 	c->eflags &= (uint16_t)~EF_TABLED;
 	if (p == NULL) {
 		/* TIME-WAIT assassination beats running out of memory. */

@@ -25,6 +25,7 @@
 #include "proto/frame.h"
 
 #define HR_RX_BURST        64
+#define HR_CHANGED_WORDS   16
 #define HR_TX_STAGE        512 /* frames waiting for a port */
 #define HR_TX_SPARE        128 /* mbufs at hand for sending, so that what the core emits can be sent */
 #define HR_RST_BUCKETS     256
@@ -109,7 +110,9 @@ struct hr_worker {
 	uint32_t stall_us;    /* until it is tried again */
 	struct hr_fifo ready, dirty, done;
 	struct hr_table *table;
-	uint32_t table_changes; /* references looked up before a change are looked up again */
+	/* Which hashes changed in the table since the burst was looked up, one bit for many: those
+	 * are looked up again. */
+	uint64_t table_changed[HR_CHANGED_WORDS];
 	struct hr_ip_layer *ip;
 	struct rte_mempool *pool;
 	uint32_t pool_size;
@@ -330,13 +333,29 @@ static inline struct tcp_syn *hr_syn_at(struct hr_worker *w, uint32_t index)
 	return hr_slab_at(&w->slab[HR_MEM_SYN], index);
 }
 
+/* Bits from the middle of the hash: the table uses its ends. */
+static inline uint64_t *hr_changed_word(struct hr_worker *w, uint64_t hash)
+{
+	return &w->table_changed[hash >> 40 & (HR_CHANGED_WORDS - 1)];
+}
+
+static inline void hr_table_changed(struct hr_worker *w, uint64_t hash)
+{
+	*hr_changed_word(w, hash) |= UINT64_C(1) << (hash >> 48 & 63);
+}
+
+static inline bool hr_table_may_have_changed(struct hr_worker *w, uint64_t hash)
+{
+	return (*hr_changed_word(w, hash) >> (hash >> 48 & 63) & 1) != 0;
+}
+
 static inline uint64_t hr_table_remove_key(
 	struct hr_worker *w, const struct hr_flow_key *k, uint32_t ref)
 {
 	uint64_t hash = hr_table_hash(w->table, k);
 
 	hr_table_remove(w->table, k, hash, ref);
-	w->table_changes++;
+	hr_table_changed(w, hash);
 	return hash;
 }
 
