@@ -45,7 +45,7 @@ static void steal(struct world *w, enum sim_side side, struct rte_mempool *mp)
 	uint32_t spare = choose(w->ch, 3);
 	struct rte_mbuf *m;
 
-	while ((m = rte_pktmbuf_alloc(mp)) != NULL)
+	while (w->n_held[side] < mp->size && (m = rte_pktmbuf_alloc(mp)) != NULL)
 		w->held[side][w->n_held[side]++] = m;
 	while (spare-- > 0 && w->n_held[side] > 0)
 		rte_pktmbuf_free(w->held[side][--w->n_held[side]]);
@@ -57,7 +57,8 @@ static void steal_more(struct world *w, uint32_t arg)
 	enum sim_side side = (enum sim_side)(arg & 1);
 	uint32_t worker = arg >> 1;
 
-	if (w->held[side] == NULL || w->healed)
+	/* An earlier thief of another worker's pool has gone when that was given back. */
+	if (w->held[side] == NULL || w->healed || w->held_of[side] != worker)
 		return;
 	steal(w, side, hr_worker_pool(hr_engine_worker(w->engine[side], worker)));
 	sim_event_add(w, (struct sim_event){.at_us = w->now_us + 20000 - choose(w->ch, 19990),
@@ -73,6 +74,7 @@ void sim_empty_pool(struct world *w, enum sim_side side, uint32_t worker)
 		return;
 	w->held[side] = calloc(mp->size, sizeof(struct rte_mbuf *));
 	must(w->held[side] != NULL);
+	w->held_of[side] = worker;
 	steal(w, side, mp);
 	/* Neighbours may be given up for want of an ARP packet. */
 	w->starved = w->jumped = true;

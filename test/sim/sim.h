@@ -351,6 +351,7 @@ struct world {
 	struct rte_mempool *own_pool; /* flood.c: an embedding program's */
 	struct rte_mbuf **held[2];    /* an empty pool: who has it */
 	unsigned n_held[2];
+	uint32_t held_of[2]; /* whose pool they are from */
 	struct sim_event *heap;
 	uint32_t n_events, cap_events, in_flight; /* of the events: frames */
 	uint64_t serial;
