@@ -9,6 +9,8 @@
  */
 #include "engine/worker.h"
 
+#define TW_BATCH 16 /* entries that are freed together */
+
 static struct hr_slab *tw_slab(struct hr_worker *w, unsigned v6)
 {
 	return &w->slab[v6 ? HR_MEM_TW6 : HR_MEM_TW4];
@@ -56,16 +58,22 @@ static uint32_t tw_pop(struct hr_worker *w, unsigned v6)
 	return i;
 }
 
+static uint64_t tw_hash(struct hr_worker *w, unsigned v6, uint32_t i)
+{
+	struct hr_flow_key k = {0};
+
+	memcpy(&k, hr_slab_at(tw_slab(w, v6), i), v6 ? HR_KEY6_LEN : HR_KEY4_LEN);
+	return hr_table_hash(w->table, &k);
+}
+
 /* Free an entry that left its FIFO; a live one leaves the table too. */
-static void tw_free(struct hr_worker *w, unsigned v6, uint32_t i)
+static void tw_free(struct hr_worker *w, unsigned v6, uint32_t i, uint64_t hash)
 {
 	void *p = hr_slab_at(tw_slab(w, v6), i);
 
 	if ((tw_at(w, v6, i)->link & TW_DEAD) == 0) {
-		struct hr_flow_key k = {0};
-
-		memcpy(&k, p, v6 ? HR_KEY6_LEN : HR_KEY4_LEN);
-		hr_table_remove_key(w, &k, hr_ref(v6 ? HR_REF_TW6 : HR_REF_TW4, i));
+		hr_table_remove(w->table, p, hash, hr_ref(v6 ? HR_REF_TW6 : HR_REF_TW4, i));
+		hr_table_changed(w, hash);
 		w->n_time_wait--;
 	}
 	hr_slab_free(tw_slab(w, v6), p);
@@ -88,7 +96,7 @@ static void recycle(struct hr_worker *w)
 	i = tw_pop(w, v6);
 	if ((tw_at(w, v6, i)->link & TW_DEAD) == 0)
 		hr_count(&w->m, HR_C_time_wait_recycled);
-	tw_free(w, v6, i);
+	tw_free(w, v6, i, tw_hash(w, v6, i));
 }
 
 void hr_tw_enter_conn(struct hr_worker *w, struct conn *c)
@@ -137,22 +145,46 @@ static bool head_in_the_way(struct hr_worker *w, unsigned v6)
 	return next != 0 && due_before(tw_at(w, v6, next)->due_ms, tw->due_ms);
 }
 
+/* Take entries whose time has come out of the FIFO, n at most; those behind one that waits longer
+ * than they go first. *budget counts what was looked at. */
+static unsigned take_due(struct hr_worker *w, unsigned v6, uint32_t now_ms, uint32_t *due,
+	unsigned n, uint32_t *budget)
+{
+	unsigned got = 0;
+
+	for (; got<n && * budget> 0 && w->tw[v6].head != 0; --*budget) {
+		const struct tcp_tw *tw = tw_at(w, v6, w->tw[v6].head);
+
+		/* A tombstone needs no time. */
+		if ((tw->link & TW_DEAD) == 0 && due_before(now_ms, tw->due_ms)) {
+			if (!head_in_the_way(w, v6))
+				break;
+			tw_push(w, v6, tw_pop(w, v6));
+			continue;
+		}
+		due[got++] = tw_pop(w, v6);
+	}
+	return got;
+}
+
 void hr_tw_expire(struct hr_worker *w)
 {
 	uint32_t now_ms = (uint32_t)(w->now_us / 1000);
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
-		for (unsigned n = 0; n < HR_TIMER_BUDGET && w->tw[v6].head != 0; n++) {
-			const struct tcp_tw *tw = tw_at(w, v6, w->tw[v6].head);
+		uint32_t budget = HR_TIMER_BUDGET, due[TW_BATCH];
+		uint64_t hash[TW_BATCH];
+		unsigned n;
 
-			/* A tombstone needs no time. */
-			if ((tw->link & TW_DEAD) == 0 && due_before(now_ms, tw->due_ms)) {
-				if (!head_in_the_way(w, v6))
-					break;
-				tw_push(w, v6, tw_pop(w, v6));
-				continue;
+		/* Their buckets were last touched when they were made: far from any cache by now,
+		 * so all of a batch are on their way before the first is needed. */
+		while ((n = take_due(w, v6, now_ms, due, TW_BATCH, &budget)) > 0) {
+			for (unsigned i = 0; i < n; i++) {
+				hash[i] = tw_hash(w, v6, due[i]);
+				hr_table_prefetch(w->table, hash[i]);
 			}
-			tw_free(w, v6, tw_pop(w, v6));
+			for (unsigned i = 0; i < n; i++)
+				tw_free(w, v6, due[i], hash[i]);
 		}
 	}
 }
