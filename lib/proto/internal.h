@@ -18,7 +18,7 @@
 #define HR_IP6_MAX_EXTENSIONS 8
 
 /* In memory order: for comparing and summing. */
-static inline uint32_t hr_load32(const void *p)
+static __rte_always_inline uint32_t hr_load32(const void *p)
 {
 	uint32_t v;
 
@@ -26,7 +26,7 @@ static inline uint32_t hr_load32(const void *p)
 	return v;
 }
 
-static inline uint16_t hr_load16(const void *p)
+static __rte_always_inline uint16_t hr_load16(const void *p)
 {
 	uint16_t v;
 
@@ -34,7 +34,7 @@ static inline uint16_t hr_load16(const void *p)
 	return v;
 }
 
-static inline uint16_t hr_load_be16(const void *p)
+static __rte_always_inline uint16_t hr_load_be16(const void *p)
 {
 	uint16_t v;
 
@@ -42,7 +42,7 @@ static inline uint16_t hr_load_be16(const void *p)
 	return rte_be_to_cpu_16(v);
 }
 
-static inline uint32_t hr_load_be32(const void *p)
+static __rte_always_inline uint32_t hr_load_be32(const void *p)
 {
 	uint32_t v;
 
@@ -50,13 +50,13 @@ static inline uint32_t hr_load_be32(const void *p)
 	return rte_be_to_cpu_32(v);
 }
 
-static inline void hr_store_be16(void *p, uint16_t v)
+static __rte_always_inline void hr_store_be16(void *p, uint16_t v)
 {
 	v = rte_cpu_to_be_16(v);
 	memcpy(p, &v, sizeof(v));
 }
 
-static inline void hr_store_be32(void *p, uint32_t v)
+static __rte_always_inline void hr_store_be32(void *p, uint32_t v)
 {
 	v = rte_cpu_to_be_32(v);
 	memcpy(p, &v, sizeof(v));
@@ -127,7 +127,7 @@ static inline uint64_t hr_sum_bytes(const uint8_t *p, size_t len)
 	return len & 1 ? sum + *p : sum;
 }
 
-static inline uint16_t hr_sum_fold(uint64_t sum)
+static __rte_always_inline uint16_t hr_sum_fold(uint64_t sum)
 {
 	/* 2^32 and 2^16 are both 1: halves onto each other, carries come back in at the bottom. */
 	uint32_t half = (uint32_t)sum, upper = (uint32_t)(sum >> 32), low;
@@ -140,7 +140,7 @@ static inline uint16_t hr_sum_fold(uint64_t sum)
 }
 
 /* Over an IPv4 header without options: 0xffff when a received one is good. */
-static inline uint16_t hr_ip4_sum(const void *hdr)
+static __rte_always_inline uint16_t hr_ip4_sum(const void *hdr)
 {
 	const uint8_t *p = hdr;
 

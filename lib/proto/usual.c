@@ -67,38 +67,42 @@ bool hr_usual_parse(struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f
 	if (cksum != CKSUM_GOOD && ((m->ol_flags & CKSUM_MASK) != 0 || !sums_good(p, l4_len)))
 		return false;
 
-	*s = (struct tcp_seg){
-		.m = m,
-		.seq = hr_load_be32(tcp + 4),
-		.ack = hr_load_be32(tcp + 8),
-		.wnd = hr_load_be16(tcp + 14),
-		.urg = hr_load_be16(tcp + 18),
-		.payload_off = (uint16_t)(L4_OFF + hdr_len),
-		.payload_len = l4_len - hdr_len,
-		.flags = tcp[13],
-		.tos = p[L3_OFF + 1],
-		.ttl = p[L3_OFF + 8],
-		.sport = (uint16_t)(word >> 16),
-		.dport = (uint16_t)word,
-		.l3_off = L3_OFF,
-		.family = 4,
-	};
+	/* One by one: zeroing a structure of a line first costs more than all that goes into it. */
+	s->m = m;
+	s->seq = hr_load_be32(tcp + 4);
+	s->ack = hr_load_be32(tcp + 8);
+	s->tsval = s->tsecr = 0;
+	s->wnd = hr_load_be16(tcp + 14);
+	s->urg = hr_load_be16(tcp + 18);
+	s->mss = 0;
+	s->payload_off = (uint16_t)(L4_OFF + hdr_len);
+	s->payload_len = l4_len - hdr_len;
+	s->flags = tcp[13];
+	s->opts = s->wscale = 0;
+	s->tos = p[L3_OFF + 1];
+	s->sack_off = 0;
+	s->sack_n = 0;
+	s->ttl = p[L3_OFF + 8];
+	s->sport = (uint16_t)(word >> 16);
+	s->dport = (uint16_t)word;
+	s->l3_off = L3_OFF;
+	s->family = 4;
+	s->uto = 0;
 	opt_len = hdr_len - (unsigned)sizeof(struct rte_tcp_hdr);
 	if (opt_len != 0 && !hr_tcp_usual_options(tcp + sizeof(struct rte_tcp_hdr), opt_len, s))
 		return false;
-	*f = (struct hr_frame){
-		.kind = HR_FRAME_TCP,
-		.family = 4,
-		.l3_off = L3_OFF,
-		.l4_off = L4_OFF,
-		.l4_len = (uint16_t)l4_len,
-		.ttl = s->ttl,
-		.proto = IPPROTO_TCP,
-		.tos = s->tos,
-		.src = p + L3_OFF + 12,
-		.dst = p + L3_OFF + 16,
-		.src_mac = p + RTE_ETHER_ADDR_LEN,
-	};
+	f->kind = HR_FRAME_TCP;
+	f->family = 4;
+	f->l3_off = L3_OFF;
+	f->l2_group = 0;
+	f->l4_off = L4_OFF;
+	f->l4_len = (uint16_t)l4_len;
+	f->ttl = s->ttl;
+	f->proto = IPPROTO_TCP;
+	f->tos = s->tos;
+	f->src = p + L3_OFF + 12;
+	f->dst = p + L3_OFF + 16;
+	f->src_mac = p + RTE_ETHER_ADDR_LEN;
 	return true;
 }
 
