@@ -437,6 +437,9 @@ struct hr_port_caps {
 	uint8_t rss_key[52]; /**< Toeplitz key */
 	bool copies_tx; /**< tx copies the frame: the mbuf is free again when tx (or flush) returns
 			 */
+	uint16_t tx_segs;   /**< mbufs that one frame may be chained of; 0 and 1: no chains */
+	uint32_t tso_bytes; /**< with HR_OFFLOAD_TSO: most bytes from the IP header on of a frame
+			       that tx cuts, up to 65535 */
 };
 
 /** How the engine sets a port up. */

@@ -55,8 +55,10 @@ static uint32_t find_caps(const struct rte_eth_dev_info *info)
 		caps |= HR_OFFLOAD_RX_CSUM;
 	if ((info->tx_offload_capa & TX_CSUM) == TX_CSUM)
 		caps |= HR_OFFLOAD_TX_CSUM;
+	/* net_tap cuts in software; that is cheaper here. */
 	if ((caps & HR_OFFLOAD_TX_CSUM) && (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) &&
-		(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+		(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) &&
+		strcmp(info->driver_name, "net_tap") != 0)
 		caps |= HR_OFFLOAD_TSO;
 	if (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
 		caps |= HR_OFFLOAD_FAST_FREE;
@@ -66,6 +68,14 @@ static uint32_t find_caps(const struct rte_eth_dev_info *info)
 		(info->hash_key_size == 40 || info->hash_key_size == 52))
 		caps |= HR_OFFLOAD_RSS;
 	return caps;
+}
+
+/* Mbufs per frame, also of one that is not to be cut. 0 says nothing; drivers agree on a few. */
+static uint16_t tx_segs(const struct rte_eth_dev_info *info)
+{
+	const struct rte_eth_desc_lim *lim = &info->tx_desc_lim;
+
+	return lim->nb_seg_max != 0 ? lim->nb_seg_max : 8;
 }
 
 static int ethdev_caps(void *port, struct hr_port_caps *caps)
@@ -90,6 +100,10 @@ static int ethdev_caps(void *port, struct hr_port_caps *caps)
 	caps->max_queues = RTE_MIN(e->info.max_rx_queues, e->info.max_tx_queues);
 	caps->max_queues = RTE_MIN(caps->max_queues, (uint16_t)QUEUES_MAX);
 	caps->offloads = e->caps;
+	caps->tx_segs =
+		e->info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS ? tx_segs(&e->info) : 1;
+	if (e->caps & HR_OFFLOAD_TSO)
+		caps->tso_bytes = UINT16_MAX;
 	if (e->caps & HR_OFFLOAD_RSS) {
 		caps->reta_size = e->info.reta_size;
 		caps->rss_key_len = e->info.hash_key_size;

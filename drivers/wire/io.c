@@ -5,7 +5,6 @@
  */
 #include <rte_ether.h>
 #include <rte_ip.h>
-#include <rte_memcpy.h>
 #include <rte_prefetch.h>
 #include <rte_tcp.h>
 #include <rte_thash.h>
@@ -112,15 +111,20 @@ static struct wire_ring *ring_for(
 	return &e->rings[queue * to->queues + rxq];
 }
 
-/* The i-th piece of a TCP frame that is to be cut: RFC 9293 3.7 by hand, flags as NICs do it. */
-static void cut_piece(struct wire_slot *s, const struct rte_mbuf *m, uint32_t i, uint32_t headers)
+/* The i-th piece of a TCP frame that is to be cut, in turn from the first: RFC 9293 3.7 by hand,
+ * flags as NICs do it. */
+static void cut_piece(struct wire_slot *s, const struct rte_mbuf *m, uint32_t i, uint32_t headers,
+	struct wire_cursor *payload)
 {
-	uint32_t from = i * m->tso_segsz, payload = m->pkt_len - headers;
-	uint32_t len = RTE_MIN(payload - from, (uint32_t)m->tso_segsz);
+	uint32_t at = i * m->tso_segsz, all = m->pkt_len - headers;
+	uint32_t len = RTE_MIN(all - at, (uint32_t)m->tso_segsz);
 	struct rte_tcp_hdr *tcp = (void *)(s->data + m->l2_len + m->l3_len);
+	struct wire_cursor front = {m, 0};
 
-	hr_wire_gather(m, 0, headers, s->data);
-	hr_wire_gather(m, headers + from, len, s->data + headers);
+	hr_wire_copy(&front, headers, s->data);
+	if (i == 0)
+		*payload = front;
+	hr_wire_copy(payload, len, s->data + headers);
 	s->len = headers + len;
 	if (m->ol_flags & RTE_MBUF_F_TX_IPV4) {
 		struct rte_ipv4_hdr *ip = (void *)(s->data + m->l2_len);
@@ -132,8 +136,8 @@ static void cut_piece(struct wire_slot *s, const struct rte_mbuf *m, uint32_t i,
 
 		ip->payload_len = rte_cpu_to_be_16((uint16_t)(m->l4_len + len));
 	}
-	tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(tcp->sent_seq) + from);
-	if (from + len < payload)
+	tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(tcp->sent_seq) + at);
+	if (at + len < all)
 		tcp->tcp_flags &= (uint8_t) ~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
 	if (i > 0)
 		tcp->tcp_flags &= (uint8_t)~RTE_TCP_CWR_FLAG;
@@ -147,6 +151,7 @@ static bool put_frame(struct wire_end *e, struct wire_txq *q, struct wire_ring *
 {
 	bool cut = (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) && (e->offloads & HR_OFFLOAD_TSO);
 	uint32_t headers = cut ? (uint32_t)(m->l2_len + m->l3_len + m->l4_len) : 0, pieces = 1;
+	struct wire_cursor payload = {m, 0};
 
 	if (unlikely(cut)) {
 		if (m->tso_segsz == 0 || m->pkt_len <= headers ||
@@ -168,13 +173,13 @@ static bool put_frame(struct wire_end *e, struct wire_txq *q, struct wire_ring *
 		s->hashed = hashed;
 		s->summed = 0;
 		if (cut) {
-			cut_piece(s, m, i, headers);
+			cut_piece(s, m, i, headers, &payload);
 		} else {
 			s->len = m->pkt_len;
 			if (likely(m->nb_segs == 1))
 				rte_memcpy(s->data, rte_pktmbuf_mtod(m, void *), m->data_len);
 			else
-				hr_wire_gather(m, 0, m->pkt_len, s->data);
+				hr_wire_copy(&payload, m->pkt_len, s->data);
 			if (unlikely(e->offloads & HR_OFFLOAD_TX_CSUM))
 				s->summed = hr_wire_checksum_write(s->data, m);
 		}

@@ -252,6 +252,9 @@ static int wire_caps(void *port, struct hr_port_caps *caps)
 	caps->max_queues = e->max_queues;
 	caps->offloads = e->caps;
 	caps->copies_tx = true;
+	caps->tx_segs = UINT16_MAX;
+	if (e->caps & HR_OFFLOAD_TSO)
+		caps->tso_bytes = UINT16_MAX;
 	if (e->caps & HR_OFFLOAD_RSS) {
 		caps->reta_size = WIRE_RETA_SIZE;
 		caps->rss_key_len = WIRE_KEY_BYTES;

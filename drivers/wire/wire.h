@@ -18,6 +18,7 @@
 #define HR_DRIVERS_WIRE_H
 
 #include <rte_mbuf.h>
+#include <rte_memcpy.h>
 
 #include "port/port.h"
 
@@ -112,21 +113,24 @@ bool hr_wire_checksum_write(uint8_t *frame, const struct rte_mbuf *m);
 /* Verify a received frame: RTE_MBUF_F_RX_*_CKSUM_* flags, 0 where nothing can be said. */
 uint64_t hr_wire_checksum_verify(const uint8_t *frame, uint32_t len);
 
-/* Copy bytes [off, off + len) of a frame of any number of segments. */
-static inline void hr_wire_gather(const struct rte_mbuf *m, uint32_t off, uint32_t len, uint8_t *to)
-{
-	while (off >= m->data_len) {
-		off -= m->data_len;
-		m = m->next;
-	}
-	while (len > 0) {
-		uint32_t n = RTE_MIN(len, m->data_len - off);
+/* A place in a frame of any number of segments. */
+struct wire_cursor {
+	const struct rte_mbuf *m;
+	uint32_t off; /* within m */
+};
 
-		memcpy(to, rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n);
+/* Copy the next len bytes. */
+static inline void hr_wire_copy(struct wire_cursor *c, uint32_t len, uint8_t *to)
+{
+	while (len > 0) {
+		uint32_t n = RTE_MIN(len, c->m->data_len - c->off);
+
+		rte_memcpy(to, rte_pktmbuf_mtod_offset(c->m, const uint8_t *, c->off), n);
 		to += n;
 		len -= n;
-		off = 0;
-		m = m->next;
+		c->off += n;
+		if (c->off == c->m->data_len)
+			*c = (struct wire_cursor){c->m->next, 0};
 	}
 }
 

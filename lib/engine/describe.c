@@ -31,9 +31,13 @@ static void say_port(struct text *t, const struct hr_engine *e, unsigned p)
 	say(t, "port %u: %s (%s), %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, %u queue%s\n", p, c->name,
 		e->port[p]->ops->driver, c->mac[0], c->mac[1], c->mac[2], c->mac[3], c->mac[4],
 		c->mac[5], c->mtu, e->cfg.workers, e->cfg.workers == 1 ? "" : "s");
-	say(t, "port %u: receive checksums by %s, transmit checksums by %s, no TSO\n", p,
+	say(t, "port %u: receive checksums by %s, transmit checksums by %s, ", p,
 		on & HR_OFFLOAD_RX_CSUM ? "the port" : "software",
 		on & HR_OFFLOAD_TX_CSUM ? "the port" : "software");
+	if (on & HR_OFFLOAD_TSO)
+		say(t, "TSO of up to %u bytes\n", c->tso_bytes);
+	else
+		say(t, "no TSO\n");
 	if (e->rss[p] != NULL)
 		say(t,
 			"port %u: RSS by Toeplitz over %u RETA entries; source ports are chosen to "

@@ -18,6 +18,10 @@
  */
 #define MOST_HALF_OPEN (HR_SYN_INDEX_MAX - HR_SYN_ATTEMPTS * TCP_MAX_PARAMS)
 
+/* Less is not worth the frame. */
+#define TSO_SEGS_MIN  4
+#define TSO_BYTES_MIN 4096u
+
 const struct hr_engine_config hr_engine_config_default = {
 	.name = "headrace",
 	.workers = 1,
@@ -163,6 +167,20 @@ static int plan_queues(struct hr_engine *e, unsigned p, char *err, size_t errlen
 	return rc;
 }
 
+static uint32_t wanted_offloads(const struct hr_engine *e, struct hr_port_caps *c)
+{
+	uint32_t use = c->offloads & (HR_OFFLOAD_RX_CSUM | HR_OFFLOAD_TX_CSUM);
+
+	if (e->cfg.workers > 1)
+		use |= c->offloads & HR_OFFLOAD_RSS;
+	/* Frames to be cut have a sum to be completed, and hardly ever fit one mbuf. */
+	c->tso_bytes = RTE_MIN(c->tso_bytes, (uint32_t)UINT16_MAX);
+	if ((use & HR_OFFLOAD_TX_CSUM) && c->tx_segs >= TSO_SEGS_MIN &&
+		c->tso_bytes >= TSO_BYTES_MIN)
+		use |= c->offloads & HR_OFFLOAD_TSO;
+	return use;
+}
+
 static int plan_ports(struct hr_engine *e, char *err, size_t errlen)
 {
 	for (unsigned p = 0; p < e->cfg.n_ports; p++) {
@@ -171,10 +189,7 @@ static int plan_ports(struct hr_engine *e, char *err, size_t errlen)
 		if (rc < 0)
 			return hr_error(err, errlen, rc,
 				"engine %s: port %u does not say what it can do", e->name, p);
-		/* TSO waits for tx to build such frames; asking for it would be a promise. */
-		e->offloads[p] =
-			e->caps[p].offloads & (HR_OFFLOAD_RX_CSUM | HR_OFFLOAD_TX_CSUM |
-						      (e->cfg.workers > 1 ? HR_OFFLOAD_RSS : 0));
+		e->offloads[p] = wanted_offloads(e, &e->caps[p]);
 		rc = plan_queues(e, p, err, errlen);
 		if (rc < 0)
 			return rc;

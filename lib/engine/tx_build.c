@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From what the core emits to frames: cuts a descriptor into segments, finds or copies the payload,
- * writes TCP and IP headers in front of it and hands the packet to its next hop.
- *
- * Fast path: a segment that is exactly one queued mbuf, which nobody else holds, goes out as that
- * mbuf with one more reference; its headroom takes the headers. While the port still holds it, a
- * retransmission is copied.
+ * From what the core emits to frames: cuts a descriptor into segments, or into frames of many
+ * segments for a port that cuts them itself, writes TCP and IP headers in front of the payload that
+ * tx_payload.c finds, and hands the packet to its next hop.
  */
 #include <netinet/in.h>
 
@@ -17,10 +14,10 @@
 #include "engine/worker.h"
 
 #define TCP_CKSUM_OFF 16
-/* Ethernet, IPv6 and the longest TCP header. */
-#define HEADERS_MAX (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) + 60)
-
-_Static_assert(HEADERS_MAX <= RTE_PKTMBUF_HEADROOM, "all headers fit in front of the payload");
+/* Ports have a least size of the segments they cut: 88 bytes with ixgbe, 256 with ice. */
+#define TSO_SEG_MIN 256u
+/* IPv6 and the longest TCP header. */
+#define HEADERS_MAX (sizeof(struct rte_ipv6_hdr) + 60)
 
 /* What is the same for all segments of one descriptor. */
 struct flow {
@@ -49,72 +46,10 @@ static void flow_init(struct hr_worker *w, struct flow *f, const struct hr_nexth
 	f->offload = (w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) != 0;
 }
 
-static struct rte_mbuf *spare(struct hr_worker *w)
-{
-	must(w->tx_spares > 0);
-	return w->tx_spare[--w->tx_spares];
-}
-
-/* The queued mbuf that is this very segment, referenced once more; NULL when it must be copied. */
-static struct rte_mbuf *in_place(struct hr_worker *w, struct conn *c, uint32_t seq, uint32_t len)
-{
-	const struct hr_mark *mark;
-	struct rte_mbuf *m;
-	uint8_t *data;
-
-	if (w->force_copy || hr_tcp_send_find(&w->tcp, &c->tcb, seq, &m, &data) != len || m == NULL)
-		return NULL;
-	mark = hr_mark(m, w->tcp.mark_off);
-	if (mark->seq != seq || mark->len != len || mark->off < HEADERS_MAX ||
-		rte_mbuf_refcnt_read(m) != 1 || !RTE_MBUF_DIRECT(m))
-		return NULL;
-	rte_mbuf_refcnt_update(m, 1);
-	m->data_off = mark->off;
-	m->data_len = (uint16_t)len;
-	m->pkt_len = len;
-	m->ol_flags = 0;
-	m->tx_offload = 0;
-	return m;
-}
-
-/* Gather [seq, seq + len) from queued mbufs and, where there are none, from the application. */
-static void gather(struct hr_worker *w, struct conn *c, uint32_t seq, uint32_t len, uint8_t *to)
-{
-	while (len > 0) {
-		struct rte_mbuf *m;
-		uint8_t *data;
-		uint32_t n = RTE_MIN(hr_tcp_send_find(&w->tcp, &c->tcb, seq, &m, &data), len);
-
-		must(n > 0);
-		if (m != NULL)
-			memcpy(to, data, n);
-		else
-			w->apps[c->app]->on_pull(hr_conn_handle(w, c), c->user,
-				hr_tcp_send_offset(&c->tcb, seq), to, n);
-		seq += n;
-		to += n;
-		len -= n;
-	}
-}
-
-static struct rte_mbuf *payload(struct hr_worker *w, struct conn *c, uint32_t seq, uint32_t len)
-{
-	struct rte_mbuf *m = len > 0 ? in_place(w, c, seq, len) : NULL;
-	char *to;
-
-	if (m != NULL)
-		return m;
-	m = spare(w);
-	if (len > 0) {
-		to = rte_pktmbuf_append(m, (uint16_t)len);
-		must(to != NULL);
-		gather(w, c, seq, len, (uint8_t *)to);
-	}
-	return m;
-}
-
-/* The TCP checksum, or the pseudo-header's for a port that does the rest. */
-static void checksum(const struct flow *f, struct rte_mbuf *m, unsigned l3_len, unsigned l4_len)
+/* The TCP checksum, or the pseudo-header's for a port that does the rest; seg_size: of a frame that
+ * the port cuts, else 0. */
+static void checksum(const struct flow *f, struct rte_mbuf *m, unsigned l3_len, unsigned l4_len,
+	uint16_t seg_size)
 {
 	uint8_t *l3 = rte_pktmbuf_mtod(m, uint8_t *);
 	uint16_t sum;
@@ -122,6 +57,14 @@ static void checksum(const struct flow *f, struct rte_mbuf *m, unsigned l3_len, 
 	if (f->offload) {
 		m->ol_flags |=
 			RTE_MBUF_F_TX_TCP_CKSUM | (f->v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+		if (seg_size != 0) {
+			m->tso_segsz = seg_size;
+			m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+			if (!f->v6) { /* each segment has a length, and so a checksum, of its own */
+				m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+				((struct rte_ipv4_hdr *)l3)->hdr_checksum = 0;
+			}
+		}
 		m->l2_len = RTE_ETHER_HDR_LEN;
 		m->l3_len = l3_len & 0x1ff;
 		m->l4_len = l4_len & 0xff;
@@ -162,7 +105,7 @@ static void headers(
 			(uint16_t)m->pkt_len);
 	if (unlikely(o->may_fragment) && !f->v6)
 		hr_ip4_allow_fragments(p, fragment_id(w, f->key, o));
-	checksum(f, m, l3_len, l4_len);
+	checksum(f, m, l3_len, l4_len, o->payload_len > o->seg_size ? o->seg_size : 0);
 }
 
 /* The part of descriptor o that begins `at` bytes into it. */
@@ -196,7 +139,7 @@ static bool usual(struct hr_worker *w, const struct hr_nexthop *nh, const struct
 	if (hr_key_is6(k) || nh->state != NH_REACHABLE || !hr_usual_out(o) ||
 		(w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) || unlikely(w->plain))
 		return false;
-	m = payload(w, c, o->seq, o->payload_len);
+	m = hr_tx_payload(w, c, o->seq, o->payload_len, 1);
 	hr_usual_write(
 		m, nh->l2, hr_laddr(w->ip, k->laddr_id)->v4, k->raddr4, k->lport, k->rport, o);
 	hr_count(&w->m, HR_C_segs_out);
@@ -204,32 +147,52 @@ static bool usual(struct hr_worker *w, const struct hr_nexthop *nh, const struct
 	return true;
 }
 
+/*
+ * Payload bytes per frame when the port cuts segments, whole segments; 0: it does not, or not such
+ * ones. All that ports are trusted with is what all of them do alike: identifications and urgent
+ * pointers stay with us.
+ */
+static uint32_t tso_payload(const struct hr_worker *w, unsigned port, const struct tcp_out *o)
+{
+	const struct hr_port_caps *caps = &w->e->caps[port];
+	uint32_t seg = o->seg_size, most;
+
+	if (likely(!(w->e->offloads[port] & HR_OFFLOAD_TSO)) || o->payload_len <= seg ||
+		seg < TSO_SEG_MIN || o->may_fragment || (o->flags & TCPF_URG))
+		return 0;
+	/* With a packet that only has headers in front, and one where the frame's end is cut. */
+	most = RTE_MIN((caps->tx_segs - 2u) * seg, (uint32_t)caps->tso_bytes - HEADERS_MAX);
+	return most < 2 * seg ? 0 : most / seg * seg;
+}
+
 bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key *k, struct conn *c,
 	const struct tcp_out *o)
 {
 	const struct hr_nexthop *nh = hr_nexthop(w->ip, nexthop);
-	uint32_t at = 0;
+	uint32_t at = 0, most;
 	struct flow f;
 	bool ok = true;
 
 	if (likely(usual(w, nh, k, c, o)))
 		return true;
 	flow_init(w, &f, nh, nexthop, k);
+	most = tso_payload(w, nh->port, o);
+	if (most == 0)
+		most = o->seg_size != 0 ? o->seg_size : UINT32_MAX;
 	do {
-		uint32_t len = o->payload_len - at;
-		struct rte_mbuf *m;
+		uint32_t len = RTE_MIN(o->payload_len - at, most);
 		struct tcp_out piece;
+		struct rte_mbuf *m;
 
-		if (o->seg_size > 0)
-			len = RTE_MIN(len, (uint32_t)o->seg_size);
-		m = payload(w, c, o->seq + at, len);
+		m = hr_tx_payload(w, c, o->seq + at, len, w->e->caps[nh->port].tx_segs);
 		if (len == o->payload_len) {
 			headers(w, &f, m, o);
 		} else {
 			cut(o, at, len, &piece);
 			headers(w, &f, m, &piece);
 		}
-		hr_count(&w->m, HR_C_segs_out);
+		hr_count_n(&w->m, HR_C_segs_out,
+			len > o->seg_size ? (len + o->seg_size - 1) / o->seg_size : 1);
 		ok &= hr_nexthop_send(w->ip, nexthop, m, w->out_us);
 		at += len;
 	} while (at < o->payload_len);

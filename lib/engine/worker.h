@@ -296,6 +296,15 @@ uint32_t hr_tx_room(struct hr_worker *w, unsigned port);
 bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key *k, struct conn *c,
 	const struct tcp_out *o);
 
+/* --- tx_payload.c --- */
+/*
+ * [seq, seq + len) of the send queue as a packet without headers, but with room for all of them in
+ * front; of at most so many mbufs as the port takes, 0 or 1: one. Spares must be at hand as if all
+ * of it were copied.
+ */
+struct rte_mbuf *hr_tx_payload(
+	struct hr_worker *w, struct conn *c, uint32_t seq, uint32_t len, unsigned segs);
+
 /* --- inlines --- */
 
 static inline struct conn *hr_conn_at(struct hr_worker *w, uint32_t index)

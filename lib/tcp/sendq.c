@@ -193,7 +193,7 @@ void hr_sendq_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una)
 			mark(c, t->sendq)->next = k->next;
 		if (t->send_hint == m)
 			t->send_hint = NULL;
-		rte_pktmbuf_free(m);
+		rte_pktmbuf_free_seg(m); /* m->next is a port's, or of an old frame */
 	}
 }
 
@@ -206,7 +206,7 @@ void hr_sendq_free(struct tcp_ctx *c, struct tcb *t)
 			t->sendq = NULL;
 		else
 			mark(c, t->sendq)->next = mark(c, m)->next;
-		rte_pktmbuf_free(m);
+		rte_pktmbuf_free_seg(m); /* m->next is a port's, or of an old frame */
 	}
 	t->send_hint = NULL;
 }

@@ -24,15 +24,34 @@ static int tap_start(void *port, const struct hr_port_setup *setup, char *err, s
 	struct tap *t = port;
 	struct hr_port_setup s = *setup;
 
-	s.offloads &= ~HR_OFFLOAD_TX_CSUM;
+	if (t->keep_tx_csum)
+		s.offloads &= ~HR_OFFLOAD_TX_CSUM;
 	return t->inner->ops->start(t->inner->priv, &s, err, errlen);
+}
+
+static void note(struct tap *t, const struct rte_mbuf *m)
+{
+	const void *p;
+
+	if (t->n == TAP_FRAMES)
+		return;
+	t->frame[t->n].len = m->pkt_len;
+	t->frame[t->n].data = malloc(m->pkt_len);
+	p = rte_pktmbuf_read(m, 0, m->pkt_len, t->frame[t->n].data);
+	assert_non_null(p);
+	if (p != t->frame[t->n].data)
+		memcpy(t->frame[t->n].data, p, m->pkt_len);
+	t->n++;
 }
 
 static uint16_t tap_rx(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
 	struct tap *t = port;
 
-	return t->inner->ops->rx(t->inner->priv, queue, m, n);
+	n = t->inner->ops->rx(t->inner->priv, queue, m, n);
+	for (uint16_t i = 0; i < n && t->hears; i++)
+		note(t, m[i]);
+	return n;
 }
 
 /* What a NIC would do: the pseudo-header's sum is in the field, the rest is added. */
@@ -55,14 +74,11 @@ static uint16_t tap_tx(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t
 	struct tap *t = port;
 
 	for (uint16_t i = 0; i < n; i++) {
-		if (m[i]->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM)
+		if (t->keep_tx_csum && (m[i]->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM))
 			fill_checksum(m[i]);
 		t->in_place += rte_mbuf_refcnt_read(m[i]) > 1;
-		if (t->n == TAP_FRAMES)
-			continue;
-		t->frame[t->n].len = m[i]->pkt_len;
-		t->frame[t->n].data = malloc(m[i]->pkt_len);
-		memcpy(t->frame[t->n++].data, rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->pkt_len);
+		if (!t->hears)
+			note(t, m[i]);
 	}
 	if (t->cut) {
 		rte_pktmbuf_free_bulk(m, n);

@@ -15,6 +15,7 @@ struct tap {
 	struct hr_port *self;
 	bool cut;          /* what is sent now is noted, and lost */
 	bool keep_tx_csum; /* advertise TX checksums, and fill them in */
+	bool hears;        /* what is received is noted, and not what is sent */
 	unsigned n;
 	struct {
 		uint8_t *data;
