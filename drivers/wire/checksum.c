@@ -8,7 +8,25 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
+#include "proto/internal.h"
 #include "wire/wire.h"
+
+/* Over l4 and the pseudo-header, with the field as it is: RFC 9293 3.1, RFC 8200 8.1. */
+static uint16_t l4_sum(const void *ip, bool ip4, const void *l4)
+{
+	const struct rte_ipv4_hdr *h4 = ip;
+	const struct rte_ipv6_hdr *h6 = ip;
+	uint16_t total = ip4 ? rte_be_to_cpu_16(h4->total_length) : 0;
+	uint16_t len = !ip4                           ? rte_be_to_cpu_16(h6->payload_len)
+		       : total > rte_ipv4_hdr_len(h4) ? (uint16_t)(total - rte_ipv4_hdr_len(h4))
+						      : 0;
+	uint64_t sum = ip4 ? hr_sum_bytes((const uint8_t *)&h4->src_addr, 8)
+			   : hr_sum_bytes(h6->src_addr, 32);
+
+	sum += rte_cpu_to_be_16(len);
+	sum += rte_cpu_to_be_16(ip4 ? h4->next_proto_id : h6->proto);
+	return hr_sum_fold(sum + hr_sum_bytes(l4, len));
+}
 
 bool hr_wire_checksum_write(uint8_t *frame, const struct rte_mbuf *m)
 {
@@ -24,7 +42,9 @@ bool hr_wire_checksum_write(uint8_t *frame, const struct rte_mbuf *m)
 		field = &((struct rte_udp_hdr *)l4)->dgram_cksum;
 	if (field != NULL) {
 		*field = 0;
-		*field = ip4 ? rte_ipv4_udptcp_cksum(ip, l4) : rte_ipv6_udptcp_cksum(ip, l4);
+		*field = (uint16_t)~l4_sum(ip, ip4, l4);
+		if (*field == 0 && !tcp) /* RFC 768: 0 says that there is none */
+			*field = UINT16_MAX;
 	}
 	if (ip4 && (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)) {
 		struct rte_ipv4_hdr *h = ip;
@@ -45,11 +65,10 @@ static bool l4_verifiable(uint8_t proto, const uint8_t *l4, uint32_t len, bool i
 	       !(ip4 && ((const struct rte_udp_hdr *)l4)->dgram_cksum == 0);
 }
 
-/* sum: the checksum computed with the received one in place; both forms of zero are good (RFC
- * 1071). */
+/* sum: with the received checksum in place. */
 static uint64_t l4_verdict(uint16_t sum)
 {
-	return sum == 0 || sum == 0xffff ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : RTE_MBUF_F_RX_L4_CKSUM_BAD;
+	return sum == 0xffff ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : RTE_MBUF_F_RX_L4_CKSUM_BAD;
 }
 
 static uint64_t verify4(const uint8_t *frame, uint32_t len)
@@ -68,7 +87,7 @@ static uint64_t verify4(const uint8_t *frame, uint32_t len)
 		(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) ||
 		!l4_verifiable(ip->next_proto_id, frame + header, total - header, true))
 		return flags;
-	return flags | l4_verdict(rte_ipv4_udptcp_cksum(ip, frame + header));
+	return flags | l4_verdict(l4_sum(ip, true, frame + header));
 }
 
 static uint64_t verify6(const uint8_t *frame, uint32_t len)
@@ -79,7 +98,7 @@ static uint64_t verify6(const uint8_t *frame, uint32_t len)
 		!l4_verifiable(
 			ip->proto, frame + sizeof(*ip), rte_be_to_cpu_16(ip->payload_len), false))
 		return 0;
-	return l4_verdict(rte_ipv6_udptcp_cksum(ip, frame + sizeof(*ip)));
+	return l4_verdict(l4_sum(ip, false, frame + sizeof(*ip)));
 }
 
 uint64_t hr_wire_checksum_verify(const uint8_t *frame, uint32_t len)

@@ -98,7 +98,7 @@ bool hr_tcp_usual_options(const uint8_t *p, unsigned len, struct tcp_seg *s);
  * One's complement sum, not folded, in memory order: 2^16 = 1 modulo 0xffff, so wider words may be
  * added as they are (RFC 1071 2(B), 2(C)). Lanes of 64 bits that add words of 32 cannot overflow.
  */
-static inline uint64_t hr_sum_bytes(const uint8_t *p, size_t len)
+static inline uint64_t hr_sum_short(const uint8_t *p, size_t len)
 {
 	const __m128i zero = _mm_setzero_si128();
 	__m128i acc = zero;
@@ -125,6 +125,17 @@ static inline uint64_t hr_sum_bytes(const uint8_t *p, size_t len)
 		p += 2;
 	}
 	return len & 1 ? sum + *p : sum;
+}
+
+/* The same with AVX2, where the CPU has it and the length is worth the call. */
+#define HR_SUM_LONG 128u
+uint64_t hr_sum_long(const uint8_t *p, size_t len);
+
+static inline uint64_t hr_sum_bytes(const uint8_t *p, size_t len)
+{
+	if (len >= HR_SUM_LONG && __builtin_cpu_supports("avx2"))
+		return hr_sum_long(p, len);
+	return hr_sum_short(p, len);
 }
 
 static __rte_always_inline uint16_t hr_sum_fold(uint64_t sum)

@@ -156,9 +156,32 @@ static void both_zeros(void **state)
 	pkt_free(m);
 }
 
+/* The two ways to add up differ in width only; sums that carry all the way, too. */
+static void test_long_sums(void **state)
+{
+	uint8_t b[9000 + 64];
+	struct hr_rng rng;
+
+	if (!__builtin_cpu_supports("avx2"))
+		skip();
+	hr_rng_seed(&rng, 20261201);
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned i = 0; i < sizeof(b); i++)
+			b[i] = round == 0 ? 0xff : (uint8_t)hr_rng_u64(&rng);
+		for (unsigned len = 0; len < 9000; len += len < 400 ? 1 : 37) {
+			const uint8_t *p = b + len % 64;
+			uint16_t sum = hr_sum_fold(hr_sum_short(p, len));
+
+			assert_int_equal(hr_sum_fold(hr_sum_long(p, len)), sum);
+			assert_int_equal(hr_sum_fold(hr_sum_bytes(p, len)), sum);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_sums),
 		cmocka_unit_test(example_of_rfc1071),
 		cmocka_unit_test(any_shape),
 		cmocka_unit_test(longest_segment),
