@@ -298,7 +298,9 @@ static uint32_t new_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t max_len)
 	uint32_t unsent = t->snd_end - t->snd_nxt, wnd = tcb_usable_window(t), mss = t->snd_mss;
 	uint32_t len = hr_min(hr_min(unsent, wnd), hr_min(usable_cwnd(c, t), max_len));
 
-	hr_cwnd_note_use(t, hr_tcb_pipe(c, t) + hr_min(unsent, wnd));
+	/* What the engine has no room for now is not held back by cwnd: a window that counted it
+	 * would grow without end, and the send buffer with it. */
+	hr_cwnd_note_use(t, hr_tcb_pipe(c, t) + hr_min(hr_min(unsent, wnd), max_len));
 	if (len >= mss)
 		return len == unsent && ((t->flags & (TF_NODELAY | TF_FIN_QUEUED)) ||
 						tcb_flight(t) == 0)
