@@ -330,6 +330,15 @@ HR_API int64_t hr_send(struct hr_worker *w, hr_conn c, const void *data, size_t 
  */
 HR_API int64_t hr_send_pull(struct hr_worker *w, hr_conn c, size_t len);
 
+/**
+ * Queue the payload of a packet (up to 1 MB, chained or not, refcnt 1) without copying: all of it
+ * when there is any room. Each mbuf is then the engine's and freed once, when its bytes are
+ * acknowledged and no port holds them; an external buffer's free_cb is the completion, and may
+ * call no hr_ function. Returns m->pkt_len; 0 when there is no room (on_writable follows); errors
+ * as hr_send(), -EINVAL for an empty, longer or shared m. With 0 and errors m stays the caller's.
+ */
+HR_API int64_t hr_send_mbuf(struct hr_worker *w, hr_conn c, struct rte_mbuf *m);
+
 /** The last byte queued so far is the last urgent one (RFC 9293 3.8.5). 0; errors as hr_send(). */
 HR_API int hr_urgent(struct hr_worker *w, hr_conn c);
 
@@ -416,13 +425,10 @@ HR_API int hr_conn_info(struct hr_worker *w, hr_conn c, struct hr_conn_info *inf
  * its own operations.
  * @{ */
 
-#define HR_OFFLOAD_RX_CSUM                                                                         \
-	(1u << 0) /**< received IP and TCP checksums are verified and flagged in ol_flags */
-#define HR_OFFLOAD_TX_CSUM                                                                         \
-	(1u << 1) /**< IPv4 and TCP checksums are filled in when ol_flags ask for it */
-#define HR_OFFLOAD_TSO (1u << 2) /**< TCP segmentation */
-#define HR_OFFLOAD_RSS                                                                             \
-	(1u << 3) /**< Toeplitz over the 4-tuple, with the key and RETA in the caps */
+#define HR_OFFLOAD_RX_CSUM   (1u << 0) /**< received checksums are verified, see ol_flags */
+#define HR_OFFLOAD_TX_CSUM   (1u << 1) /**< IPv4 and TCP checksums are filled in on request */
+#define HR_OFFLOAD_TSO       (1u << 2) /**< TCP segmentation, see tso_bytes and tx_segs */
+#define HR_OFFLOAD_RSS       (1u << 3) /**< Toeplitz over the 4-tuple, see key and RETA */
 #define HR_OFFLOAD_FAST_FREE (1u << 4) /**< all mbufs come from one pool with refcnt 1 */
 
 /** What a port can do and is. */
@@ -435,11 +441,9 @@ struct hr_port_caps {
 	uint16_t reta_size;  /**< entries, 0 without RSS */
 	uint8_t rss_key_len; /**< bytes in rss_key, 40 or 52 */
 	uint8_t rss_key[52]; /**< Toeplitz key */
-	bool copies_tx; /**< tx copies the frame: the mbuf is free again when tx (or flush) returns
-			 */
-	uint16_t tx_segs;   /**< mbufs that one frame may be chained of; 0 and 1: no chains */
-	uint32_t tso_bytes; /**< with HR_OFFLOAD_TSO: most bytes from the IP header on of a frame
-			       that tx cuts, up to 65535 */
+	bool copies_tx;      /**< the mbuf is free again when tx (or flush) returns */
+	uint16_t tx_segs;    /**< mbufs that one frame may be chained of; 0 and 1: no chains */
+	uint32_t tso_bytes;  /**< with HR_OFFLOAD_TSO: most IP bytes of a frame that tx cuts */
 };
 
 /** How the engine sets a port up. */
@@ -523,8 +527,7 @@ HR_API int hr_port_start(
  * per queue, as hr_port_tx(). */
 HR_API uint16_t hr_port_rx(struct hr_port *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 /** Send up to @p n frames; the port owns those it took, the rest stays the caller's. Returns how
- * many were taken. A frame must be of one mbuf of `setup.pools` size where the device cannot chain.
- */
+ * many were taken. A frame has tx_segs mbufs at most, or else one of `setup.pools` size. */
 HR_API uint16_t hr_port_tx(struct hr_port *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 /** End of a turn: what may leave leaves. Call it after the last hr_port_tx() of a turn, and when
  * hr_port_deadline() has come. */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Queueing bytes to send. Copied bytes fill mbufs of one segment's payload each, with headroom for
- * all headers, so that the usual segment is sent in place (tx_build.c); small writes are appended
- * to the last mbuf while nothing of it was sent.
+ * all headers, so that the usual segment is sent in place (tx_payload.c); small writes are appended
+ * to the last mbuf while nothing of it was sent. Packets of the application are queued as they are.
  */
 #include <errno.h>
 
 #include "engine/worker.h"
 
 #define PIECE_MIN 512u
+/* Of one hr_send_mbuf(): a send buffer is not overdrawn by more. */
+#define PACKET_MAX (1u << 20)
 
 /* The connection and the room in its send buffer; a negative errno otherwise. */
 static int64_t sendable(struct hr_worker *w, hr_conn h, struct conn **c)
@@ -38,7 +40,8 @@ static uint32_t append(struct hr_worker *w, struct conn *c, const uint8_t *data,
 	struct hr_mark *mark;
 	uint32_t end, limit;
 
-	if (m == NULL)
+	/* What lies behind bytes in somebody's buffer is not ours. */
+	if (m == NULL || !RTE_MBUF_DIRECT(m))
 		return 0;
 	mark = hr_mark(m, w->tcp.mark_off);
 	end = (uint32_t)mark->off + mark->len;
@@ -120,6 +123,48 @@ int64_t hr_send_pull(struct hr_worker *w, hr_conn h, size_t len)
 		hr_conn_dirty(w, c);
 	}
 	return n;
+}
+
+static bool packet_valid(const struct rte_mbuf *m)
+{
+	uint32_t len = 0;
+
+	for (const struct rte_mbuf *s = m; s != NULL; s = s->next) {
+		if (rte_mbuf_refcnt_read(s) != 1)
+			return false;
+		len += s->data_len;
+	}
+	return len == m->pkt_len && len > 0 && len <= PACKET_MAX;
+}
+
+int64_t hr_send_mbuf(struct hr_worker *w, hr_conn h, struct rte_mbuf *m)
+{
+	struct conn *c;
+	int64_t room = sendable(w, h, &c);
+	uint32_t len = m->pkt_len;
+
+	if (room < 0)
+		return room;
+	if (!packet_valid(m))
+		return -EINVAL;
+	if (room == 0) {
+		c->tcb.flags |= TF_WANT_ROOM;
+		return 0;
+	}
+	hr_tcp_send_begin(&w->tcp, &c->tcb);
+	while (m != NULL) {
+		struct rte_mbuf *next = m->next;
+
+		m->next = NULL;
+		m->nb_segs = 1;
+		if (m->data_len > 0)
+			hr_tcp_send_mbuf(&w->tcp, &c->tcb, m, m->data_off, m->data_len);
+		else
+			rte_pktmbuf_free(m);
+		m = next;
+	}
+	hr_conn_dirty(w, c);
+	return len;
 }
 
 int hr_urgent(struct hr_worker *w, hr_conn h)

@@ -132,17 +132,23 @@ static void cut(const struct tcp_out *o, uint32_t at, uint32_t len, struct tcp_o
  * next hop whose address is known. The rest of this file makes the same bytes, slower.
  */
 static bool usual(struct hr_worker *w, const struct hr_nexthop *nh, const struct hr_flow_key *k,
-	struct conn *c, const struct tcp_out *o)
+	struct conn *c, const struct tcp_out *o, uint16_t nexthop)
 {
 	struct rte_mbuf *m;
+	struct flow f;
 
 	if (hr_key_is6(k) || nh->state != NH_REACHABLE || !hr_usual_out(o) ||
 		(w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) || unlikely(w->plain))
 		return false;
-	m = hr_tx_payload(w, c, o->seq, o->payload_len, 1);
+	m = hr_tx_payload(w, c, o->seq, o->payload_len, w->e->caps[nh->port].tx_segs);
+	hr_count(&w->m, HR_C_segs_out);
+	if (unlikely(m->nb_segs > 1)) {
+		flow_init(w, &f, nh, nexthop, k);
+		headers(w, &f, m, o);
+		return hr_nexthop_send(w->ip, nexthop, m, w->out_us);
+	}
 	hr_usual_write(
 		m, nh->l2, hr_laddr(w->ip, k->laddr_id)->v4, k->raddr4, k->lport, k->rport, o);
-	hr_count(&w->m, HR_C_segs_out);
 	hr_tx_emit(w, nh->port, m);
 	return true;
 }
@@ -173,7 +179,7 @@ bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key 
 	struct flow f;
 	bool ok = true;
 
-	if (likely(usual(w, nh, k, c, o)))
+	if (likely(usual(w, nh, k, c, o, nexthop)))
 		return true;
 	flow_init(w, &f, nh, nexthop, k);
 	most = tso_payload(w, nh->port, o);
