@@ -138,6 +138,55 @@ static void test_pull_mixed(void **state)
 	free(bytes);
 }
 
+static bool joined(void *ends)
+{
+	struct ends *e = ends;
+
+	return e->a.opens == 1 && e->b.opens == 1;
+}
+
+/* Frames of 9000 bytes: mbufs have room for them, the MSS says so, and a segment is one mbuf. */
+static void test_jumbo(void **state)
+{
+	static const char *const wires[] = {",mtu=9000", ",mtu=9000,caps=csum+tso"};
+	static const char *const impair[] = {NULL, "loss=3%,reorder=1%,delay=1ms,seed=3"};
+	uint8_t *bytes = sink_pattern(2 * MB, 12);
+
+	for (unsigned i = 0; i < 16; i++) {
+		struct hr_conn_info info;
+		struct pair p;
+		struct ends e;
+		uint16_t mss;
+
+		ends_init(&e);
+		pair_open(&p, &(struct pair_opts){.wire_args = wires[i & 1],
+				      .impair = impair[i >> 1 & 1],
+				      .mbufs = 4096});
+		assert_int_equal(sink_join(&p, i & 4 ? 6 : 4, &e.a, &e.b, NULL), 0);
+		assert_true(pair_run(&p, joined, &e, 10000000));
+		mss = 9000 - (i & 4 ? 40 : 20) - 20 - 12;
+		assert_int_equal(hr_conn_info(e.a.w, e.a.c, &info), 0);
+		assert_int_equal(info.snd_mss, mss);
+		assert_int_equal(info.pmtu, 9000);
+		/* A half-open entry keeps it in steps. */
+		assert_int_equal(hr_conn_info(e.b.w, e.b.c, &info), 0);
+		assert_in_range(info.snd_mss, mss - 31, mss);
+		e.b.out = bytes; /* B's end has TSO, A's is the impaired one */
+		e.b.out_len = 2 * MB;
+		e.b.pull = (i & 8) != 0;
+		e.b.close_when_sent = true;
+		e.a.close_at_eof = true;
+		sink_push(&e.b);
+		assert_true(pair_run(&p, sink_both_closed, e.both, 300000000));
+		assert_int_equal(e.a.len, 2 * MB);
+		assert_memory_equal(e.a.data, bytes, 2 * MB);
+		assert_true(pair_count(&p, PAIR_B, "tx_bytes") < 3 * MB);
+		settle(&p);
+		ends_free(&e);
+	}
+	free(bytes);
+}
+
 /* A reader that stops: the window closes, the writer stops; hr_resume() brings all of it back,
  * nothing twice. */
 static void test_back_pressure(void **state)
@@ -283,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_echo_lossy),
 		cmocka_unit_test(test_pull),
 		cmocka_unit_test(test_pull_mixed),
+		cmocka_unit_test(test_jumbo),
 		cmocka_unit_test(test_back_pressure),
 		cmocka_unit_test(test_close_waits_for_reader),
 		cmocka_unit_test(test_send_buffer),
