@@ -293,22 +293,29 @@ uint32_t hr_wheel_advance(struct hr_wheel *w, uint64_t now_us, uint32_t budget,
 		move_down(w, &moves);
 		fired += fire_due(w, budget - fired, fire, arg);
 	} while (w->moving == 0 && w->due == 0 && turn(w));
+	/* It was no node's time but the beginning of a slot: look again. */
+	if (w->next_us <= w->now_us)
+		w->next_us = 0;
 	return fired;
 }
 
-static uint64_t list_min(const struct hr_wheel *w, uint32_t head, uint64_t least)
+/* The earliest of a list, no node of which is before `start`; that when the list is long. */
+static uint64_t list_min(const struct hr_wheel *w, uint32_t head, uint64_t start)
 {
+	uint64_t least = HR_NEVER;
 	uint32_t index = head;
 
 	if (head == 0)
-		return least;
-	do {
-		const struct hr_timer_node *n = node_at(w, index);
+		return HR_NEVER;
+	for (uint32_t n = 0; n < HR_WHEEL_LOOK; n++) {
+		const struct hr_timer_node *node = node_at(w, index);
 
-		least = RTE_MIN(least, n->when_us);
-		index = n->next;
-	} while (index != head);
-	return least;
+		least = RTE_MIN(least, node->when_us);
+		index = node->next;
+		if (index == head)
+			return least;
+	}
+	return start;
 }
 
 uint64_t hr_wheel_next(struct hr_wheel *w)
@@ -323,9 +330,10 @@ uint64_t hr_wheel_next(struct hr_wheel *w)
 	if (w->next_us != 0)
 		return w->next_us;
 	if (earliest(w, &p, &start))
-		least = list_min(w, w->slot[p.level][p.slot], least);
-	least = list_min(w, w->due, least);
-	least = list_min(w, w->late, least);
+		least = list_min(
+			w, w->slot[p.level][p.slot], RTE_MAX(start << TICK_SHIFT, w->now_us));
+	least = RTE_MIN(least, list_min(w, w->due, w->now_us));
+	least = RTE_MIN(least, list_min(w, w->late, w->now_us));
 	w->next_us = least;
 	return least;
 }

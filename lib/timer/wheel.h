@@ -19,7 +19,8 @@ struct hr_timer_node {
 
 #define HR_WHEEL_LEVELS 8
 #define HR_WHEEL_SLOTS  64
-#define HR_WHEEL_MOVES  4 /* nodes moved between levels that cost as much as firing one */
+#define HR_WHEEL_MOVES  4   /* nodes moved between levels that cost as much as firing one */
+#define HR_WHEEL_LOOK   512 /* nodes looked at for the next deadline */
 
 struct hr_wheel {
 	const struct hr_slab *slab;
@@ -33,7 +34,7 @@ struct hr_wheel {
 	uint32_t late;   /* list: set for now or the past, queued by the next advance */
 	uint64_t occupied[HR_WHEEL_LEVELS];
 	uint32_t slot[HR_WHEEL_LEVELS][HR_WHEEL_SLOTS];
-	uint64_t next_us; /* cached exact next deadline, 0 = unknown */
+	uint64_t next_us; /* cached next deadline, 0 = unknown */
 };
 
 void hr_wheel_init(
@@ -61,8 +62,12 @@ void hr_wheel_remove(struct hr_wheel *w, void *obj);
  */
 uint32_t hr_wheel_advance(struct hr_wheel *w, uint64_t now_us, uint32_t budget,
 	void (*fire)(void *arg, void *obj), void *arg);
-/* The exact earliest when_us, or HR_NEVER; now_us when the last advance could not look at all that
- * may be due. */
+/*
+ * The exact earliest when_us, or HR_NEVER; now_us when the last advance could not look at all that
+ * may be due. When more than HR_WHEEL_LOOK nodes share the earliest slot, as 10^7 connections with
+ * one keep-alive time do, it is the beginning of that slot: never late, and after the next advance
+ * it is looked for again among fewer.
+ */
 uint64_t hr_wheel_next(struct hr_wheel *w);
 
 #endif

@@ -439,6 +439,51 @@ static void test_deterministic(void **state)
 	bed_down(&b);
 }
 
+static void note(void *arg, void *obj)
+{
+	uint64_t *latest = arg;
+
+	*latest = ((struct object *)obj)->id;
+}
+
+/* Many nodes in one slot far away: the next deadline is told without looking at all of them, and is
+ * never too late; whoever sleeps until then each time fires every node at its time. */
+static void test_next_of_many(void **state)
+{
+	enum { MANY = 20 * HR_WHEEL_LOOK };
+	const uint64_t first_us = 60 * SECOND, step_us = 100;
+	struct hr_slab slab;
+	struct hr_wheel w;
+	uint64_t now_us = 5;
+	uint32_t fired = 0, calls = 0;
+
+	assert_int_equal(hr_slab_init(&slab, "many", sizeof(struct object), MANY, -1, NULL, 0), 0);
+	hr_wheel_init(&w, &slab, offsetof(struct object, node), now_us);
+	/* The earliest is the last that a walk would come to. */
+	for (uint32_t i = MANY; i > 0; i--) {
+		struct object *o = hr_slab_alloc(&slab);
+
+		o->id = i - 1;
+		hr_timer_init(&o->node);
+		hr_wheel_set(&w, o, first_us + (i - 1) * step_us);
+	}
+	while (fired < MANY) {
+		uint64_t next_us = hr_wheel_next(&w), id = 0, due_us = first_us + fired * step_us;
+
+		assert_in_range(next_us, now_us, due_us);
+		assert_int_equal(hr_wheel_next(&w), next_us);
+		now_us = next_us;
+		if (hr_wheel_advance(&w, now_us, 1000, note, &id) > 0) {
+			assert_int_equal(now_us, due_us);
+			assert_int_equal(id, fired);
+			fired++;
+		}
+		assert_true(++calls < 2 * MANY);
+	}
+	assert_int_equal(hr_wheel_next(&w), HR_NEVER);
+	hr_slab_fini(&slab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_set_again_and_never),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_moving_is_budgeted),
+		cmocka_unit_test(test_next_of_many),
 		cmocka_unit_test(test_free_in_fire),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_deterministic),
