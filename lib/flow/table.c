@@ -234,6 +234,19 @@ static bool reserve_joint(struct hr_table *t, uint32_t *spare)
 	return *spare != 0;
 }
 
+/*
+ * What lies before the cursor is not read any more: its memory goes back in pieces while the resize
+ * runs, since all of a large array at once takes milliseconds. Should the kernel refuse, it goes
+ * with the array.
+ */
+static void array_leave(struct array *a, uint32_t end)
+{
+	const uint32_t piece = HUGE_BYTES / sizeof(struct bucket);
+
+	if (end % piece == 0)
+		(void)madvise(&a->bucket[end - piece], HUGE_BYTES, MADV_DONTNEED);
+}
+
 /* Move one unit. False: there was no memory to do so, and nothing has changed. */
 static bool move_unit(struct hr_table *t)
 {
@@ -252,6 +265,9 @@ static bool move_unit(struct hr_table *t)
 		spare = b->overflow;
 		hr_slab_free(&t->overflow, b);
 	}
+	array_leave(&t->cur, t->cursor);
+	if (shrinking)
+		array_leave(&t->cur, t->cursor + t->next.n);
 	if (t->cursor == RTE_MIN(t->cur.n, t->next.n)) {
 		array_unmap(&t->cur);
 		t->cur = t->next;

@@ -16,9 +16,19 @@ static void *test_mmap(void *addr, size_t len, int prot, int flags, int fd, off_
 	return mmap_fails ? MAP_FAILED : mmap(addr, len, prot, flags, fd, off);
 }
 
-#define mmap test_mmap
+static size_t given_back;
+
+static int test_madvise(void *addr, size_t len, int advice)
+{
+	given_back += advice == MADV_DONTNEED ? len : 0;
+	return madvise(addr, len, advice);
+}
+
+#define mmap    test_mmap
+#define madvise test_madvise
 #include "flow/table.c"
 #undef mmap
+#undef madvise
 
 #include "flows.h"
 
@@ -337,6 +347,43 @@ static void test_large_array(void **state)
 	}
 }
 
+/* A large array's memory goes back while it is left, not all at its end; what is in the table stays
+ * to be found. */
+static void test_left_in_pieces(void **state)
+{
+	struct hr_rng noise;
+	struct flows f;
+	struct hr_table *t = table_up(&f, 20000);
+	const uint32_t large = 4 * HUGE_BYTES / sizeof(struct bucket);
+
+	hr_rng_seed(&noise, 7);
+	for (uint32_t n = 0; n < 500; n++)
+		assert_int_equal(add(&f, t, &noise, n), 0);
+	while (t->cur.n < large) {
+		resize_by_hand(t, t->cur.n * 2);
+		while (hr_table_step(t, 1000))
+			continue;
+	}
+	/* Growing leaves one range, shrinking two. */
+	for (unsigned shrink = 0; shrink < 2; shrink++) {
+		size_t bytes = array_bytes(&t->cur), before = 0;
+
+		given_back = 0;
+		resize_by_hand(t, shrink ? t->cur.n / 2 : t->cur.n * 2);
+		while (hr_table_step(t, 1000)) {
+			assert_true(given_back - before <= (shrink ? 2 : 1) * HUGE_BYTES);
+			before = given_back;
+		}
+		assert_int_equal(given_back, bytes);
+		check_table(t);
+		for (uint32_t n = 0; n < 500; n++)
+			assert_int_not_equal(find(t, &noise, n), 0);
+	}
+	mmap_fails = false;
+	hr_table_free(t);
+	flows_down(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_one_chain),
 		cmocka_unit_test(test_long_chains_move),
 		cmocka_unit_test(test_large_array),
+		cmocka_unit_test(test_left_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
