@@ -140,6 +140,9 @@ static enum hr_drop solicited_by(struct hr_ip_layer *ip, unsigned port, const st
 		return DROP_ip_source;
 	if (id == 0)
 		return DROP_icmp_ignored;
+	/* An echo of our own words, as in arp.c: there is nobody else at our address. */
+	if (memcmp(slla != NULL ? slla : f->src_mac, ip->port[port].mac, RTE_ETHER_ADDR_LEN) == 0)
+		return DROP_icmp_ignored;
 	memcpy(reply.target, n->target, 16);
 	if (probe) {
 		if (reply_ok)
