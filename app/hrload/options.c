@@ -78,7 +78,7 @@ const struct option_row option_rows[] = {
 	{"gateway", SCOPE_SIDE, OPTION_GATEWAY, SIDE(gateways), 0, 0, NULL, "ADDR",
 		"default route; one per family"},
 	{"workers", SCOPE_SIDE, OPTION_COUNT, SIDE(workers), 1, HR_MAX_WORKERS, NULL, "N",
-		"workers, each with a queue pair"},
+		"workers, each with a queue pair if the port has so many"},
 	{"mbufs", SCOPE_SIDE, OPTION_COUNT, SIDE(mbufs), 0, 64000000, NULL, "N",
 		"packet buffers per worker; 0 = computed"},
 	{"max-conns", SCOPE_SIDE, OPTION_COUNT, SIDE(max_conns), 1, 60000000, NULL, "N",

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "engine/share.h"
 #include "engine/worker.h"
 
 struct text {
@@ -27,10 +28,11 @@ static void say_port(struct text *t, const struct hr_engine *e, unsigned p)
 {
 	const struct hr_port_caps *c = &e->caps[p];
 	uint32_t on = e->offloads[p];
+	unsigned shared = hr_share_queues(e->port[p]), queues = shared ? shared : e->cfg.workers;
 
 	say(t, "port %u: %s (%s), %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, %u queue%s\n", p, c->name,
-		e->port[p]->ops->driver, c->mac[0], c->mac[1], c->mac[2], c->mac[3], c->mac[4],
-		c->mac[5], c->mtu, e->cfg.workers, e->cfg.workers == 1 ? "" : "s");
+		hr_share_driver(e->port[p]), c->mac[0], c->mac[1], c->mac[2], c->mac[3], c->mac[4],
+		c->mac[5], c->mtu, queues, queues == 1 ? "" : "s");
 	say(t, "port %u: receive checksums by %s, transmit checksums by %s, ", p,
 		on & HR_OFFLOAD_RX_CSUM ? "the port" : "software",
 		on & HR_OFFLOAD_TX_CSUM ? "the port" : "software");
@@ -38,7 +40,12 @@ static void say_port(struct text *t, const struct hr_engine *e, unsigned p)
 		say(t, "TSO of up to %u bytes\n", c->tso_bytes);
 	else
 		say(t, "no TSO\n");
-	if (e->rss[p] != NULL)
+	if (shared > 0)
+		say(t,
+			"port %u: software distribution: %u queue%s for %u workers, Toeplitz over "
+			"%u RETA entries\n",
+			p, shared, shared == 1 ? "" : "s", e->cfg.workers, c->reta_size);
+	else if (e->rss[p] != NULL)
 		say(t,
 			"port %u: RSS by Toeplitz over %u RETA entries; source ports are chosen to "
 			"return to their worker\n",

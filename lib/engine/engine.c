@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * An engine's birth and end: checks the request, takes over the ports, derives all secrets from one
- * seed, makes pools and workers, starts the ports. After that it only holds what the workers share.
+ * seed, makes pools and workers. After that it only holds what the workers share. What is asked of
+ * the ports is plan.c's.
  */
 #include "engine/engine.h"
 
@@ -17,10 +18,6 @@
 /* An entry has 26 bits for its neighbours in the FIFO; the FIFOs' sentinels are of the same slab.
  */
 #define MOST_HALF_OPEN (HR_SYN_INDEX_MAX - HR_SYN_ATTEMPTS * TCP_MAX_PARAMS)
-
-/* Less is not worth the frame. */
-#define TSO_SEGS_MIN  4
-#define TSO_BYTES_MIN 4096u
 
 const struct hr_engine_config hr_engine_config_default = {
 	.name = "headrace",
@@ -123,107 +120,6 @@ static int make_secrets(struct hr_engine *e, char *err, size_t errlen)
 	return 0;
 }
 
-/* Queue i % workers for entry i: what the engine asks the port for, and what it goes on believing.
- */
-static void make_reta(const struct hr_engine *e, unsigned p, uint16_t *reta)
-{
-	for (unsigned i = 0; i < e->caps[p].reta_size; i++)
-		reta[i] = (uint16_t)(i % e->cfg.workers);
-}
-
-static int plan_queues(struct hr_engine *e, unsigned p, char *err, size_t errlen)
-{
-	const struct hr_port_caps *c = &e->caps[p];
-	uint16_t *reta;
-	int rc;
-
-	if (c->max_queues < e->cfg.workers)
-		return hr_error(err, errlen, -EINVAL,
-			"engine %s: port %s has %u queues for %u workers; use %u workers (sharing "
-			"a queue by software is not implemented)",
-			e->name, c->name, c->max_queues, e->cfg.workers, c->max_queues);
-	if (e->cfg.workers == 1)
-		return 0;
-	if ((c->offloads & HR_OFFLOAD_RSS) == 0 || c->reta_size == 0)
-		return hr_error(err, errlen, -EINVAL,
-			"engine %s: port %s does not spread packets over queues (no RSS); use 1 "
-			"worker, or a port with RSS",
-			e->name, c->name);
-	/* Source ports are inverted once for all ports of the engine. */
-	if (p > 0 &&
-		(c->rss_key_len != e->caps[0].rss_key_len || c->reta_size != e->caps[0].reta_size ||
-			memcmp(c->rss_key, e->caps[0].rss_key, c->rss_key_len) != 0))
-		return hr_error(err, errlen, -EINVAL,
-			"engine %s: ports %s and %s differ in RSS key or RETA size; use an engine "
-			"for each of them, or 1 worker",
-			e->name, e->caps[0].name, c->name);
-	reta = calloc(c->reta_size, sizeof(*reta));
-	if (reta == NULL)
-		return hr_error(err, errlen, -ENOMEM,
-			"engine %s: no memory for the RETA of port %s", e->name, c->name);
-	make_reta(e, p, reta);
-	rc = hr_rss_create(c->rss_key, c->rss_key_len, reta, c->reta_size, &e->rss[p], err, errlen);
-	free(reta);
-	return rc;
-}
-
-static uint32_t wanted_offloads(const struct hr_engine *e, struct hr_port_caps *c)
-{
-	uint32_t use = c->offloads & (HR_OFFLOAD_RX_CSUM | HR_OFFLOAD_TX_CSUM);
-
-	if (e->cfg.workers > 1)
-		use |= c->offloads & HR_OFFLOAD_RSS;
-	/* Frames to be cut have a sum to be completed, and hardly ever fit one mbuf. */
-	c->tso_bytes = RTE_MIN(c->tso_bytes, (uint32_t)UINT16_MAX);
-	if ((use & HR_OFFLOAD_TX_CSUM) && c->tx_segs >= TSO_SEGS_MIN &&
-		c->tso_bytes >= TSO_BYTES_MIN)
-		use |= c->offloads & HR_OFFLOAD_TSO;
-	return use;
-}
-
-static int plan_ports(struct hr_engine *e, char *err, size_t errlen)
-{
-	for (unsigned p = 0; p < e->cfg.n_ports; p++) {
-		int rc = hr_port_caps(e->port[p], &e->caps[p]);
-
-		if (rc < 0)
-			return hr_error(err, errlen, rc,
-				"engine %s: port %u does not say what it can do", e->name, p);
-		e->offloads[p] = wanted_offloads(e, &e->caps[p]);
-		rc = plan_queues(e, p, err, errlen);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int start_port(struct hr_engine *e, unsigned p, char *err, size_t errlen)
-{
-	struct hr_port *port = e->port[p];
-	uint16_t *reta = calloc(e->caps[p].reta_size + 1u, sizeof(*reta));
-	struct hr_port_setup setup = {.queues = (uint16_t)e->cfg.workers,
-		.pools = e->pool,
-		.offloads = e->offloads[p],
-		.reta = e->caps[p].reta_size > 0 ? reta : NULL,
-		.clock = e->cfg.clock,
-		.clock_arg = e->cfg.clock_arg,
-		.seed = e->seed + p,
-		.numa_node = -1};
-	int rc;
-
-	if (reta == NULL)
-		return hr_error(err, errlen, -ENOMEM,
-			"engine %s: no memory for the RETA of port %s", e->name, e->caps[p].name);
-	if (setup.clock == NULL) {
-		setup.clock = (uint64_t(*)(void *))hr_engine_clock;
-		setup.clock_arg = e;
-	}
-	make_reta(e, p, reta);
-	rc = port->ops->start(port->priv, &setup, err, errlen);
-	free(reta);
-	return rc;
-}
-
 static int make_workers(struct hr_engine *e, char *err, size_t errlen)
 {
 	int rc = 0;
@@ -236,7 +132,7 @@ static int make_workers(struct hr_engine *e, char *err, size_t errlen)
 		rc = hr_worker_create(e, i, &e->worker[i], err, errlen);
 	}
 	for (unsigned p = 0; p < e->cfg.n_ports && rc == 0; p++)
-		rc = start_port(e, p, err, errlen);
+		rc = hr_plan_start(e, p, err, errlen);
 	return rc;
 }
 
@@ -262,7 +158,7 @@ int hr_engine_create(
 		rc = e->mark_off < 0 ? e->mark_off : 0;
 	}
 	if (rc == 0)
-		rc = plan_ports(e, err, errlen);
+		rc = hr_plan_ports(e, err, errlen);
 	if (rc == 0)
 		rc = make_workers(e, err, errlen);
 	if (rc < 0) {

@@ -17,9 +17,9 @@
 
 _Static_assert(sizeof(struct hr_message) == 16, "an element size that rings copy fast");
 
-static struct rte_ring *ring_create(unsigned elem_size, unsigned flags)
+struct rte_ring *hr_ring_create(unsigned elem_size, unsigned n)
 {
-	ssize_t size = rte_ring_get_memsize_elem(elem_size, HR_MAILBOX);
+	ssize_t size = rte_ring_get_memsize_elem(elem_size, n);
 	struct rte_ring *r;
 
 	must(size > 0);
@@ -27,20 +27,29 @@ static struct rte_ring *ring_create(unsigned elem_size, unsigned flags)
 		RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL((size_t)size, (size_t)RTE_CACHE_LINE_SIZE));
 	if (r == NULL)
 		return NULL;
-	must(rte_ring_init(r, "mailbox", HR_MAILBOX, flags) == 0);
+	must(rte_ring_init(r, "mailbox", n, RING_F_SP_ENQ | RING_F_SC_DEQ) == 0);
 	return r;
+}
+
+void hr_ring_free(struct rte_ring *r)
+{
+	struct rte_mbuf *m;
+
+	while (r != NULL && rte_ring_sc_dequeue(r, (void **)&m) == 0)
+		rte_pktmbuf_free(m);
+	free(r);
 }
 
 int hr_mailbox_init(struct hr_worker *w, char *err, size_t errlen)
 {
-	w->messages = ring_create(sizeof(struct hr_message), RING_F_SP_ENQ | RING_F_SC_DEQ);
+	w->messages = hr_ring_create(sizeof(struct hr_message), HR_MAILBOX);
 	if (w->messages == NULL)
 		goto no_memory;
 	pthread_mutex_init(&w->post_lock, NULL);
 	for (unsigned i = 0; i < w->e->cfg.workers; i++) {
 		if (i == w->index)
 			continue;
-		w->from[i] = ring_create(sizeof(void *), RING_F_SP_ENQ | RING_F_SC_DEQ);
+		w->from[i] = hr_ring_create(sizeof(void *), HR_MAILBOX);
 		if (w->from[i] == NULL)
 			goto no_memory;
 	}
@@ -53,11 +62,7 @@ no_memory:
 void hr_mailbox_fini(struct hr_worker *w)
 {
 	for (unsigned i = 0; i < HR_MAX_WORKERS; i++) {
-		struct rte_mbuf *m;
-
-		while (w->from[i] != NULL && rte_ring_sc_dequeue(w->from[i], (void **)&m) == 0)
-			rte_pktmbuf_free(m);
-		free(w->from[i]);
+		hr_ring_free(w->from[i]);
 		w->from[i] = NULL;
 	}
 	if (w->messages != NULL)
@@ -82,19 +87,10 @@ int hr_post(struct hr_worker *w, void (*fn)(struct hr_worker *w, void *arg), voi
 	return rc == 0 ? 0 : -EAGAIN;
 }
 
-/*
- * Elements that the reader may take now; rte_ring_count() reads without order. A writer that is
- * faster than we are, or a message that posts itself again, waits for the next turn.
- */
-static unsigned waiting(const struct rte_ring *r)
-{
-	return (__atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE) - r->cons.tail) & r->mask;
-}
-
 static void packets_from(struct hr_worker *w, struct rte_ring *r)
 {
 	struct rte_mbuf *m[HR_RX_BURST];
-	unsigned left = waiting(r);
+	unsigned left = hr_ring_waiting(r);
 
 	while (left > 0) {
 		unsigned n = rte_ring_sc_dequeue_burst(
@@ -119,9 +115,9 @@ void hr_mailbox_run(struct hr_worker *w)
 	struct hr_message msg;
 
 	for (unsigned i = 0; w->multi && i < w->e->n_workers; i++)
-		if (w->from[i] != NULL && waiting(w->from[i]) > 0)
+		if (w->from[i] != NULL && hr_ring_waiting(w->from[i]) > 0)
 			packets_from(w, w->from[i]);
-	for (unsigned n = waiting(w->messages); n > 0; n--) {
+	for (unsigned n = hr_ring_waiting(w->messages); n > 0; n--) {
 		if (rte_ring_sc_dequeue_elem(w->messages, &msg, sizeof(msg)) != 0)
 			break;
 		w->calls_n++;
@@ -132,7 +128,7 @@ void hr_mailbox_run(struct hr_worker *w)
 bool hr_mailbox_waiting(const struct hr_worker *w)
 {
 	for (unsigned i = 0; w->multi && i < w->e->n_workers; i++)
-		if (w->from[i] != NULL && waiting(w->from[i]) > 0)
+		if (w->from[i] != NULL && hr_ring_waiting(w->from[i]) > 0)
 			return true;
-	return waiting(w->messages) > 0;
+	return hr_ring_waiting(w->messages) > 0;
 }

@@ -30,8 +30,7 @@ static int create_flow(struct hr_worker *w, char *err, size_t errlen)
 
 	hr_engine_key(w->e, "ports", w->index, key);
 	w->listeners = hr_listeners_create();
-	/* Ports with the same key and RETA invert alike; preflight refuses others with several
-	 * workers. */
+	/* All ports have one key and RETA: plan.c sees to that. */
 	w->ports = hr_ports_create(w->e->rss[0], w->index, PORT_FIRST, PORT_LAST, key);
 	if (w->listeners == NULL || w->ports == NULL)
 		return hr_error(err, errlen, -ENOMEM, "engine %s: no memory for worker %u",

@@ -185,6 +185,11 @@ struct hr_engine {
 	int mark_off;
 };
 
+/* --- plan.c --- */
+/* What each port can do, how its queues are used, and whose the tuples are. */
+int hr_plan_ports(struct hr_engine *e, char *err, size_t errlen);
+int hr_plan_start(struct hr_engine *e, unsigned p, char *err, size_t errlen);
+
 /* --- engine.c, memory.c, worker.c --- */
 uint64_t hr_engine_clock(const struct hr_engine *e);
 /* A secret for one purpose and one worker, from the seed. */
@@ -269,6 +274,10 @@ void hr_mailbox_run(struct hr_worker *w);
 bool hr_mailbox_waiting(const struct hr_worker *w);
 int hr_mailbox_init(struct hr_worker *w, char *err, size_t errlen);
 void hr_mailbox_fini(struct hr_worker *w);
+/* One writer, one reader, n elements less one, a power of two; NULL without memory. */
+struct rte_ring *hr_ring_create(unsigned elem_size, unsigned n);
+/* With the mbufs that are in it. NULL is allowed. */
+void hr_ring_free(struct rte_ring *r);
 void hr_handed_run(struct hr_worker *w);
 void hr_handed_fini(struct hr_worker *w);
 
@@ -366,6 +375,15 @@ static inline uint64_t hr_table_remove_key(
 	hr_table_remove(w->table, k, hash, ref);
 	hr_table_changed(w, hash);
 	return hash;
+}
+
+/*
+ * Elements that the reader may take now; rte_ring_count() reads without order. A writer that is
+ * faster than we are, or a message that posts itself again, waits for the next turn.
+ */
+static inline unsigned hr_ring_waiting(const struct rte_ring *r)
+{
+	return (__atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE) - r->cons.tail) & r->mask;
 }
 
 /* A stage of the turn ends here. */

@@ -246,9 +246,6 @@ static void test_bad_config(void **state)
 	c.mbufs = 100;
 	refuse(&c, "wire:bad", -EINVAL, "mbufs=100");
 	c = base;
-	c.workers = 2;
-	refuse(&c, "wire:bad,queues=1", -EINVAL, "1 queues for 2 workers; use 1 workers");
-	c = base;
 	c.mbufs = 100000000;
 	refuse(&c, "wire:bad", -ENOMEM, "give EAL more memory");
 }

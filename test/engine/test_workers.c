@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Two workers a side over a port with RSS: replies come back to the worker that asked, also when
- * the RETA changes. */
-#include <stdlib.h>
-
+/*
+ * Several workers a side: replies come back to the worker that asked, over a port with RSS and a
+ * queue for each, over one with fewer queues, which is shared by software, and also when the RETA
+ * changes.
+ */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "churn.h"
 #include "common/eal.h"
@@ -27,15 +30,15 @@ static void check_forwarding(const struct pair *p, bool any)
 	}
 }
 
-/* Both workers of both sides did their share. */
+/* Each worker of the side did its share. */
 static void check_spread(const struct pair *p, const char *counter, unsigned side, uint64_t total)
 {
-	int i = hr_counter_find(counter);
+	int i = hr_counter_find(counter), n = (int)hr_engine_workers(p->e[side]);
 
 	assert_true(i >= 0);
-	for (int w = 0; w < 2; w++)
-		assert_in_range(
-			hr_engine_counter(p->e[side], w, (unsigned)i), total / 3, total * 2 / 3);
+	for (int w = 0; w < n; w++)
+		assert_in_range(hr_engine_counter(p->e[side], w, (unsigned)i),
+			total * 2 / 3 / (unsigned)n, total * 4 / 3 / (unsigned)n);
 	assert_int_equal(hr_engine_counter(p->e[side], -1, (unsigned)i), total);
 }
 
@@ -47,27 +50,55 @@ static void finish(struct pair *p, struct churn *c)
 	churn_free(c);
 }
 
-static void run(unsigned family, uint32_t n)
+struct stage {
+	unsigned workers;
+	const char *wire, *impair;
+	unsigned family;
+	uint32_t connections, response;
+	bool slow; /* the port does not take all at once */
+};
+
+static void open_stage(struct pair *p, const struct stage *s, const struct hr_tcp_params *params)
+{
+	pair_open(p, &(struct pair_opts){.workers = s->workers,
+			     .wire_args = s->wire,
+			     .impair = s->impair,
+			     .tcp = params,
+			     /* tuples enough beside those in TIME-WAIT */
+			     .addrs = s->connections > 100000 ? 16 : 4,
+			     .mbufs = 8192});
+}
+
+/* Nothing was lost between a queue and its worker, and the frames are where they were counted. */
+static void check_port(const struct pair *p, unsigned side, bool slow)
+{
+	struct hr_port_stats s;
+
+	assert_int_equal(hr_port_stats(p->port[side], &s), 0);
+	assert_int_equal(s.rx_missed, 0);
+	assert_int_equal(s.rx_nombuf, 0);
+	assert_true(!slow || s.tx_full > 0);
+}
+
+static void run(const struct stage *s)
 {
 	struct hr_tcp_params params = churn_params();
-	struct churn c = {.remotes = 4, .family = family};
+	struct churn c = {.remotes = 4, .family = s->family, .response = s->response};
 	struct pair p;
 
-	pair_open(&p,
-		&(struct pair_opts){.workers = 2,
-			.wire_args = ",queues=2",
-			.tcp = &params,
-			.addrs = n > 100000 ? 16 : 4, /* tuples enough beside those in TIME-WAIT */
-			.mbufs = 8192});
-	churn_start(&c, &p, n, 400);
+	c.lossy = s->impair != NULL;
+	open_stage(&p, s, &params);
+	churn_start(&c, &p, s->connections, 400);
 	churn_finish(&c, 3600000000ull);
 	assert_int_equal(c.connect_errors, 0);
-	check_spread(&p, "conns_opened", PAIR_A, n);
-	check_spread(&p, "conns_established", PAIR_A, n);
+	check_spread(&p, "conns_opened", PAIR_A, s->connections);
+	if (!c.lossy)
+		check_spread(&p, "conns_established", PAIR_A, s->connections);
 	/* Copies of ARP and NDP are not forwarded packets, and nothing else crossed. */
 	for (unsigned side = 0; side < 2; side++) {
 		assert_int_equal(pair_count(&p, side, "forwarded"), 0);
 		assert_int_equal(pair_count(&p, side, "arrival_mismatch"), 0);
+		check_port(&p, side, s->slow);
 	}
 	finish(&p, &c);
 }
@@ -77,8 +108,59 @@ static uint32_t connections = 100000;
 
 static void test_arrival(void **state)
 {
-	run(4, connections);
-	run(6, connections / 10);
+	run(&(struct stage){2, ",queues=2", NULL, 4, connections, 0});
+	run(&(struct stage){2, ",queues=2", NULL, 6, connections / 10, 0});
+}
+
+/* Fewer queues than workers. */
+static void test_shared(void **state)
+{
+	run(&(struct stage){2, ",queues=1", NULL, 4, connections / 4, 0});
+	run(&(struct stage){2, ",queues=1", NULL, 6, connections / 10, 0});
+	run(&(struct stage){3, ",queues=1", NULL, 4, connections / 10, 0});
+	run(&(struct stage){3, ",queues=2", NULL, 4, connections / 10, 0});
+	run(&(struct stage){5, ",queues=2,caps=csum", NULL, 6, connections / 10, 0});
+}
+
+/* Segments that stay in the send queue until they are acknowledged, in place and again. */
+static void test_shared_bulk(void **state)
+{
+	run(&(struct stage){3, ",queues=1", NULL, 4, connections / 500, 60000});
+	run(&(struct stage){
+		3, ",queues=2", "loss=1%,dup=1%,reorder=1%", 4, connections / 500, 20000});
+}
+
+/* The port takes little, and the rings behind it fill up: nothing is lost, and it ends. */
+static void test_shared_slow_port(void **state)
+{
+	run(&(struct stage){3, ",queues=1,depth=8", NULL, 4, connections / 500, 30000, true});
+}
+
+static void test_described(void **state)
+{
+	static const struct {
+		unsigned workers;
+		const char *wire, *text;
+	} cases[] = {
+		{2, ",queues=1", "1 queue\n"},
+		{2, ",queues=1",
+			"software distribution: 1 queue for 2 workers, Toeplitz over 128 RETA "
+			"entries"},
+		{3, ",queues=2", "software distribution: 2 queues for 3 workers"},
+		{2, ",queues=2", "RSS by Toeplitz over 128 RETA entries"},
+	};
+
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		char text[2048];
+		struct pair p;
+
+		pair_open(&p, &(struct pair_opts){
+				      .workers = cases[i].workers, .wire_args = cases[i].wire});
+		hr_engine_describe(p.e[PAIR_A], text, sizeof(text));
+		if (strstr(text, cases[i].text) == NULL)
+			fail_msg("no \"%s\" in:\n%s", cases[i].text, text);
+		pair_close(&p);
+	}
 }
 
 /* So many connections of the churn have ended. */
@@ -94,7 +176,7 @@ static bool part_done(void *arg)
 	return part->c->ended >= part->ended;
 }
 
-static void test_permuted_reta(void **state)
+static void permute_reta(const char *wire)
 {
 	struct hr_tcp_params params = churn_params();
 	struct churn c = {.remotes = 4};
@@ -103,11 +185,7 @@ static void test_permuted_reta(void **state)
 	uint16_t reta[512];
 	struct pair p;
 
-	pair_open(&p, &(struct pair_opts){.workers = 2,
-			      .wire_args = ",queues=2",
-			      .tcp = &params,
-			      .addrs = 4,
-			      .mbufs = 8192});
+	open_stage(&p, &(struct stage){.workers = 2, .wire = wire}, &params);
 	churn_start(&c, &p, 20000, 200);
 	for (unsigned round = 0; round < 4; round++) {
 		part = (struct part){.c = &c, .ended = c.total / 8 * (round + 1)};
@@ -131,6 +209,17 @@ static void test_permuted_reta(void **state)
 	finish(&p, &c);
 }
 
+static void test_permuted_reta(void **state)
+{
+	permute_reta(",queues=2");
+}
+
+/* The RETA of a shared port is ours. */
+static void test_permuted_shared(void **state)
+{
+	permute_reta(",queues=1");
+}
+
 static int start(void **state)
 {
 	test_eal_start(384);
@@ -145,6 +234,11 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arrival),
 		cmocka_unit_test(test_permuted_reta),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_shared_bulk),
+		cmocka_unit_test(test_shared_slow_port),
+		cmocka_unit_test(test_permuted_shared),
+		cmocka_unit_test(test_described),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
