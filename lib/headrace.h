@@ -488,7 +488,8 @@ struct hr_port_ops {
 	const char *driver; /**< name, for messages */
 	/** Fill @p caps: 0 or a negative errno. */
 	int (*caps)(void *port, struct hr_port_caps *caps);
-	/** Set up and start; on error a sentence in @p err. */
+	/** Set up and start; on error a sentence in @p err. -ENOTSUP: packets are not spread over
+	 * queues as asked; the port may be started again, with one queue and without RSS. */
 	int (*start)(void *port, const struct hr_port_setup *setup, char *err, size_t errlen);
 	/** Up to @p n packets into @p m; ownership goes to the caller. */
 	uint16_t (*rx)(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);

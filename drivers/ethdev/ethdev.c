@@ -49,7 +49,8 @@ struct ethdev {
 static uint32_t find_caps(const struct rte_eth_dev_info *info)
 {
 	uint32_t caps = 0;
-	bool power = info->reta_size > 0 && (info->reta_size & (info->reta_size - 1)) == 0;
+	bool power = info->reta_size > 0 && (info->reta_size & (info->reta_size - 1)) == 0 &&
+		     info->reta_size <= RTE_ETH_RSS_RETA_SIZE_512;
 
 	if ((info->rx_offload_capa & RX_CSUM) == RX_CSUM)
 		caps |= HR_OFFLOAD_RX_CSUM;
@@ -195,21 +196,15 @@ static int setup_queues(
 static int ethdev_set_reta(void *port, const uint16_t *reta, uint16_t n)
 {
 	const struct ethdev *e = port;
-	struct rte_eth_rss_reta_entry64
-		entries[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE] = {0};
 
 	if (!(e->caps & HR_OFFLOAD_RSS))
 		return -ENOTSUP;
 	if (n != e->info.reta_size || n > RTE_ETH_RSS_RETA_SIZE_512)
 		return -EINVAL;
-	for (uint16_t i = 0; i < n; i++) {
+	for (uint16_t i = 0; i < n; i++)
 		if (reta[i] >= e->queues)
 			return -EINVAL;
-		entries[i / RTE_ETH_RETA_GROUP_SIZE].mask |= UINT64_C(1)
-							     << (i % RTE_ETH_RETA_GROUP_SIZE);
-		entries[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = reta[i];
-	}
-	return rte_eth_dev_rss_reta_update(e->id, entries, n);
+	return hr_ethdev_reta_set(&hr_ethdev_rss_calls, e->id, reta, n);
 }
 
 /* NDP needs multicast; promiscuous mode only where nothing else lets it in. Neither is a reason to
@@ -228,21 +223,22 @@ static bool ethdev_link_up(void *port)
 	return rte_eth_link_get_nowait(e->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
-static int set_first_reta(
-	struct ethdev *e, const struct hr_port_setup *setup, char *err, size_t errlen)
+static int set_rss(
+	const struct ethdev *e, const struct hr_port_setup *setup, char *err, size_t errlen)
 {
 	uint16_t reta[RTE_ETH_RSS_RETA_SIZE_512];
-	int rc;
+	const struct ethdev_rss want = {.name = e->spec.name,
+		.reta = reta,
+		.key = rss_key,
+		.types = RSS_TYPES & e->info.flow_type_rss_offloads &
+			 (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP),
+		.id = e->id,
+		.reta_size = RTE_MIN(e->info.reta_size, (uint16_t)RTE_DIM(reta)),
+		.key_len = e->info.hash_key_size};
 
-	if (setup->queues == 1 || !(setup->offloads & HR_OFFLOAD_RSS))
-		return 0;
-	for (unsigned i = 0; i < e->info.reta_size && i < RTE_DIM(reta); i++)
+	for (unsigned i = 0; i < want.reta_size; i++)
 		reta[i] = setup->reta != NULL ? setup->reta[i] : (uint16_t)(i % setup->queues);
-	rc = ethdev_set_reta(e, reta, e->info.reta_size);
-	if (rc < 0)
-		return hr_error(err, errlen, rc, "%s: the RSS table is refused: %s", e->spec.name,
-			strerror(-rc));
-	return 0;
+	return hr_ethdev_rss_set(&hr_ethdev_rss_calls, &want, err, errlen);
 }
 
 static int ethdev_start(void *port, const struct hr_port_setup *setup, char *err, size_t errlen)
@@ -280,7 +276,15 @@ static int ethdev_start(void *port, const struct hr_port_setup *setup, char *err
 	accept_multicast(e);
 	for (unsigned ms = 0; ms < LINK_WAIT_MS && !ethdev_link_up(e); ms += 10)
 		rte_delay_us_sleep(10000);
-	return set_first_reta(e, setup, err, errlen);
+	rc = setup->queues > 1 && (setup->offloads & HR_OFFLOAD_RSS)
+		     ? set_rss(e, setup, err, errlen)
+		     : 0;
+	if (rc < 0) {
+		/* The caller may do without RSS, and start it again. */
+		(void)rte_eth_dev_stop(e->id);
+		e->started = false;
+	}
+	return rc;
 }
 
 static uint16_t ethdev_rx(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)

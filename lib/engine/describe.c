@@ -40,6 +40,8 @@ static void say_port(struct text *t, const struct hr_engine *e, unsigned p)
 		say(t, "TSO of up to %u bytes\n", c->tso_bytes);
 	else
 		say(t, "no TSO\n");
+	if (e->rss_refused[p][0] != '\0')
+		say(t, "port %u: %s\n", p, e->rss_refused[p]);
 	if (shared > 0)
 		say(t,
 			"port %u: software distribution: %u queue%s for %u workers, Toeplitz over "

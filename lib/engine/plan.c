@@ -136,6 +136,23 @@ int hr_plan_ports(struct hr_engine *e, char *err, size_t errlen)
 	return 0;
 }
 
+/* The port does not do what it said it could: one queue, and software does it by the same rule. */
+static int do_without_rss(
+	struct hr_engine *e, unsigned p, struct hr_port_setup *setup, char *err, size_t errlen)
+{
+	const struct hr_port_caps was = e->caps[p];
+	const struct hr_share_config rss = {.workers = e->cfg.workers,
+		.key = was.rss_key,
+		.key_len = was.rss_key_len,
+		.reta_size = was.reta_size};
+	int rc = share(e, p, &rss, 1, err, errlen);
+
+	if (rc < 0)
+		return rc;
+	e->offloads[p] = setup->offloads = wanted_offloads(e, &e->caps[p]);
+	return hr_port_start(e->port[p], setup, err, errlen);
+}
+
 int hr_plan_start(struct hr_engine *e, unsigned p, char *err, size_t errlen)
 {
 	uint16_t *reta = calloc(e->caps[p].reta_size + 1u, sizeof(*reta));
@@ -147,6 +164,7 @@ int hr_plan_start(struct hr_engine *e, unsigned p, char *err, size_t errlen)
 		.clock_arg = e->cfg.clock_arg,
 		.seed = e->seed + p,
 		.numa_node = -1};
+	char why[HR_ERRLEN] = "";
 	int rc;
 
 	if (reta == NULL)
@@ -157,7 +175,13 @@ int hr_plan_start(struct hr_engine *e, unsigned p, char *err, size_t errlen)
 		setup.clock_arg = e;
 	}
 	make_reta(e, p, reta);
-	rc = hr_port_start(e->port[p], &setup, err, errlen);
+	rc = hr_port_start(e->port[p], &setup, why, sizeof(why));
+	if (rc == -ENOTSUP && e->rss[p] != NULL && hr_share_queues(e->port[p]) == 0) {
+		memcpy(e->rss_refused[p], why, sizeof(why));
+		rc = do_without_rss(e, p, &setup, why, sizeof(why));
+	}
+	if (rc < 0)
+		hr_error(err, errlen, rc, "%s", why);
 	free(reta);
 	return rc;
 }

@@ -316,12 +316,32 @@ static bool inner_reta(const struct share *s, const uint16_t *ours, uint16_t *re
 	return true;
 }
 
+/* Those that are missing. */
+static int make_rings(struct share *s)
+{
+	for (uint16_t w = 0; w < s->workers; w++) {
+		for (uint16_t q = 0; q < s->queues; q++) {
+			if (q == w || s->in[w][q] != NULL)
+				continue;
+			s->in[w][q] = hr_ring_create(sizeof(void *), RX_RING);
+			if (s->in[w][q] == NULL)
+				return -ENOMEM;
+		}
+		if (w < s->queues || s->out[w] != NULL)
+			continue;
+		s->out[w] = hr_ring_create(sizeof(void *), TX_RING);
+		if (s->out[w] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int share_start(void *port, const struct hr_port_setup *setup, char *err, size_t errlen)
 {
 	struct share *s = port;
 	struct hr_port_setup inner = *setup;
 	uint16_t *reta = calloc(s->reta_size, sizeof(*reta));
-	int rc;
+	int rc = -ENOTSUP;
 
 	must(setup->queues == s->workers);
 	if (reta == NULL)
@@ -332,11 +352,19 @@ static int share_start(void *port, const struct hr_port_setup *setup, char *err,
 	s->clock_arg = setup->clock_arg;
 	if (setup->reta != NULL)
 		hr_rss_set_reta(s->rss, setup->reta);
-	inner.queues = s->queues;
 	inner.reta = inner_reta(s, setup->reta, reta) ? reta : NULL;
-	if (s->queues == 1)
+	inner.queues = s->queues;
+	if (s->queues > 1)
+		rc = hr_port_start(s->inner, &inner, err, errlen);
+	/* It does not spread packets as it was told: one queue will do. */
+	if (rc == -ENOTSUP) {
+		s->queues = inner.queues = 1;
+		inner.reta = NULL;
 		inner.offloads &= ~(uint32_t)HR_OFFLOAD_RSS;
-	rc = hr_port_start(s->inner, &inner, err, errlen);
+		rc = make_rings(s);
+		if (rc == 0)
+			rc = hr_port_start(s->inner, &inner, err, errlen);
+	}
 	free(reta);
 	return rc;
 }
@@ -407,25 +435,6 @@ static const struct hr_port_ops share_ops = {
 	.link_up = share_link_up,
 	.close = share_close,
 };
-
-static int make_rings(struct share *s)
-{
-	for (uint16_t w = 0; w < s->workers; w++) {
-		for (uint16_t q = 0; q < s->queues; q++) {
-			if (q == w)
-				continue;
-			s->in[w][q] = hr_ring_create(sizeof(void *), RX_RING);
-			if (s->in[w][q] == NULL)
-				return -ENOMEM;
-		}
-		if (w < s->queues)
-			continue;
-		s->out[w] = hr_ring_create(sizeof(void *), TX_RING);
-		if (s->out[w] == NULL)
-			return -ENOMEM;
-	}
-	return 0;
-}
 
 static int make_rss(struct share *s, char *err, size_t errlen)
 {

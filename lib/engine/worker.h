@@ -171,8 +171,8 @@ struct hr_engine {
 	struct rte_mempool *pool[HR_MAX_WORKERS]; /* outlive the ports, which hold mbufs of them */
 	struct hr_port *port[HR_MAX_PORTS];
 	struct hr_port_caps caps[HR_MAX_PORTS];
-	uint32_t offloads[HR_MAX_PORTS]; /* in use */
-	bool started[HR_MAX_PORTS];
+	uint32_t offloads[HR_MAX_PORTS];           /* in use */
+	char rss_refused[HR_MAX_PORTS][HR_ERRLEN]; /* why the port's own RSS is not used, or "" */
 	/* The RETA of the start decides who owns a tuple, also when the port's RETA changes later:
 	 * then packets are forwarded. NULL with one worker. */
 	struct hr_rss *rss[HR_MAX_PORTS];

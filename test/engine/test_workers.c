@@ -220,6 +220,63 @@ static void test_permuted_shared(void **state)
 	permute_reta(",queues=1");
 }
 
+/* A NIC that has RSS, as it says, and does not do what it is told. */
+static const struct hr_port_ops *obedient;
+static unsigned refusals;
+
+static int refuse_rss(void *port, const struct hr_port_setup *setup, char *err, size_t errlen)
+{
+	if (setup->offloads & HR_OFFLOAD_RSS) {
+		refusals++;
+		return hr_error(err, errlen, -ENOTSUP,
+			"nic0: entry 3 of the RSS table is queue 0 and not 1 as it was told");
+	}
+	assert_int_equal(setup->queues, 1);
+	return obedient->start(port, setup, err, errlen);
+}
+
+static struct hr_port *disobedient(struct hr_port *port, void *arg)
+{
+	static struct hr_port_ops ops;
+
+	obedient = port->ops;
+	ops = *port->ops;
+	ops.start = refuse_rss;
+	port->ops = &ops;
+	return port;
+}
+
+/* told: the engine asked that NIC itself, and can say why. */
+static void run_disobedient(const char *wire, bool told)
+{
+	struct hr_tcp_params params = churn_params();
+	struct churn c = {.remotes = 4};
+	char text[2048];
+	struct pair p;
+
+	refusals = 0;
+	pair_open(&p, &(struct pair_opts){.workers = 3,
+			      .wire_args = wire,
+			      .tcp = &params,
+			      .addrs = 4,
+			      .wrap = disobedient});
+	assert_int_equal(refusals, 1);
+	hr_engine_describe(p.e[PAIR_A], text, sizeof(text));
+	assert_non_null(strstr(text, "software distribution: 1 queue for 3 workers"));
+	assert_true(strstr(text, "port 0: nic0: entry 3 of the RSS table") != NULL || !told);
+	churn_start(&c, &p, 3000, 200);
+	churn_finish(&c, 3600000000ull);
+	check_spread(&p, "conns_established", PAIR_A, 3000);
+	assert_int_equal(pair_count(&p, PAIR_A, "forwarded"), 0);
+	finish(&p, &c);
+}
+
+static void test_rss_refused(void **state)
+{
+	run_disobedient(",queues=3", true);
+	run_disobedient(",queues=2", false);
+}
+
 static int start(void **state)
 {
 	test_eal_start(384);
@@ -239,6 +296,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_shared_slow_port),
 		cmocka_unit_test(test_permuted_shared),
 		cmocka_unit_test(test_described),
+		cmocka_unit_test(test_rss_refused),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
