@@ -174,11 +174,9 @@ struct hr_tcp_params {
 				       up to this */
 	uint32_t delack_us;         /**< delayed ACK timeout, < 500 ms (RFC 9293 3.8.6.3) */
 	uint32_t rto_init_us;       /**< RFC 6298 2.1 */
-	uint32_t rto_min_us; /**< RFC 6298 2.4; 200 ms as Linux, see doc/design.md for the deviation
-			      */
-	uint32_t
-		tlp_min_us; /**< no tail loss probe sooner: scheduling noise of hosts is not loss */
-	uint32_t rto_max_us;         /**< RFC 6298 2.5 */
+	uint32_t rto_min_us; /**< RFC 6298 2.4; 200 ms as Linux: a deviation (doc/design.md) */
+	uint32_t tlp_min_us; /**< no tail loss probe sooner: hosts' scheduling is no loss */
+	uint32_t rto_max_us; /**< RFC 6298 2.5 */
 	uint32_t connect_timeout_ms; /**< R2 for a SYN, at least 3 minutes by default (RFC
 					9293 3.8.3, MUST-23) */
 	uint32_t user_timeout_ms; /**< give up when data, or a keep-alive, stays unanswered so long
@@ -272,8 +270,7 @@ struct hr_app {
 	 * hr_send_pull(); may call no hr_ function.
 	 */
 	void (*on_pull)(hr_conn c, void *user, uint64_t offset, uint8_t *buf, uint32_t len);
-	/** Urgent data became pending, or its end moved: @p ahead bytes until the mark (RFC
-	 * 9293 3.8.5). */
+	/** Urgent data is pending, or its end moved: the mark is @p ahead bytes away (RFC 9293). */
 	void (*on_urgent)(struct hr_worker *w, hr_conn c, void *user, uint32_t ahead);
 	/** A soft error, perhaps before on_open; the latest one when there were several in the
 	 * turn. Leave it out to hear of none. Not called after hr_close(). */
@@ -289,8 +286,7 @@ struct hr_app {
 struct hr_connect_opts {
 	struct hr_ip local;                 /**< family 0: the next local address in turn */
 	uint16_t local_port;                /**< 0: chosen so that replies arrive at this worker */
-	const struct hr_tcp_params *params; /**< copied into the engine's table of parameter sets;
-					       NULL: engine default */
+	const struct hr_tcp_params *params; /**< copied; NULL: engine default */
 };
 
 /**
@@ -309,6 +305,13 @@ struct hr_connect_opts {
  */
 HR_API int hr_connect(struct hr_worker *w, const struct hr_ip *remote, uint16_t port,
 	const struct hr_app *app, void *user, const struct hr_connect_opts *opts, hr_conn *c);
+
+/** Open up to @p n connections to one remote: as so many hr_connect() with the same arguments, but
+ * each with its pointer of @p users, up to the first that fails; for less. Returns how many were
+ * opened, their handles in @p c; @p error (or NULL): 0, or what hr_connect() says of the next. */
+HR_API unsigned hr_connect_burst(struct hr_worker *w, const struct hr_ip *remote, uint16_t port,
+	const struct hr_app *app, void *const *users, const struct hr_connect_opts *opts,
+	hr_conn *c, unsigned n, int *error);
 
 /**
  * Queue bytes for sending; they are copied.
@@ -488,28 +491,26 @@ struct hr_port_ops {
 	const char *driver; /**< name, for messages */
 	/** Fill @p caps: 0 or a negative errno. */
 	int (*caps)(void *port, struct hr_port_caps *caps);
-	/** Set up and start; on error a sentence in @p err. -ENOTSUP: packets are not spread over
-	 * queues as asked; the port may be started again, with one queue and without RSS. */
+	/** Set up and start; on error a sentence in @p err. -ENOTSUP: RSS is not done as asked, and
+	 * the port may be started again with one queue and without. */
 	int (*start)(void *port, const struct hr_port_setup *setup, char *err, size_t errlen);
 	/** Up to @p n packets into @p m; ownership goes to the caller. */
 	uint16_t (*rx)(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 	/** Take up to @p n packets, return how many; ownership of those goes to the port. */
 	uint16_t (*tx)(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 	void (*flush)(void *port, uint16_t queue); /**< optional: end of a turn */
-	uint64_t (*deadline)(void *port,
-		uint16_t queue); /**< optional: when rx or flush should be called next */
-	int (*set_reta)(void *port, const uint16_t *reta,
-		uint16_t n); /**< optional: change RSS while running */
+	/** optional: when rx or flush should be called next */
+	uint64_t (*deadline)(void *port, uint16_t queue);
+	/** optional: change RSS while running */
+	int (*set_reta)(void *port, const uint16_t *reta, uint16_t n);
 	int (*stats)(void *port, struct hr_port_stats *s); /**< optional */
 	bool (*link_up)(void *port);                       /**< optional: true when absent */
 	/** Stop and free everything. */
 	void (*close)(void *port);
 };
 
-/**
- * Open a built-in port by its string. Wrappers nest to the right. -EINVAL, -ENODEV, -EBUSY with a
- * sentence.
- */
+/** Open a built-in port by its string; wrappers nest to the right. -EINVAL, -ENODEV, -EBUSY with a
+ * sentence. */
 HR_API int hr_port_open(const char *spec, struct hr_port **port, char *err, size_t errlen);
 /** Make a port of an application's own operations; @p priv is passed to each. -ENOMEM. */
 HR_API int hr_port_create(const struct hr_port_ops *ops, void *priv, struct hr_port **port);
@@ -517,11 +518,9 @@ HR_API int hr_port_create(const struct hr_port_ops *ops, void *priv, struct hr_p
 HR_API int hr_port_caps(struct hr_port *port, struct hr_port_caps *caps);
 /** Counters of the port. -ENOTSUP when it keeps none. */
 HR_API int hr_port_stats(struct hr_port *port, struct hr_port_stats *s);
-/**
- * Set up and start, once per port. This and the calls below are for programs that move raw Ethernet
- * frames themselves, as a bridge does; a port that an engine has taken is the engine's. A negative
- * errno with a sentence in @p err.
- */
+/** Set up and start, once per port. This and the calls below are for programs that move raw frames
+ * themselves, as a bridge does; a port that an engine has taken is the engine's. A negative errno
+ * with a sentence in @p err. */
 HR_API int hr_port_start(
 	struct hr_port *port, const struct hr_port_setup *setup, char *err, size_t errlen);
 /** Up to @p n received frames into @p m, which the caller then owns; never blocks. By one thread
@@ -573,16 +572,14 @@ struct hr_gateway_config {
 struct hr_engine_config {
 	const char *name; /**< in messages, and in the names of pools; unique in the process */
 	unsigned workers; /**< 1..HR_MAX_WORKERS */
-	struct hr_port
-		*ports[HR_MAX_PORTS]; /**< the engine takes them over (also when creation fails) */
-	unsigned n_ports;             /**< 1..HR_MAX_PORTS */
+	struct hr_port *ports[HR_MAX_PORTS];      /**< taken over, also when creation fails */
+	unsigned n_ports;                         /**< 1..HR_MAX_PORTS */
 	const struct hr_addr_config *addrs;       /**< local addresses, at least one */
 	unsigned n_addrs;                         /**< entries of addrs */
 	const struct hr_gateway_config *gateways; /**< may be NULL */
 	unsigned n_gateways;                      /**< entries of gateways */
 	uint32_t max_conns;                       /**< connections per worker */
-	uint32_t max_half_open; /**< SYN entries per worker; above it SYN cookies answer (RFC 4987)
-				 */
+	uint32_t max_half_open; /**< SYN entries per worker, then SYN cookies answer (RFC 4987) */
 	uint32_t max_time_wait; /**< TIME-WAIT entries per worker; above it the oldest makes room */
 	uint32_t mbufs;         /**< per worker, 0 = computed from the ports and max_conns */
 	struct hr_tcp_params tcp;     /**< default parameters */

@@ -200,27 +200,47 @@ void client_watch(struct hr_worker *w, void *arg)
 	hr_timer_start(w, WATCH_US, client_watch, cw);
 }
 
-int client_open(struct client_worker *cw)
+/* The engine refused one, or there was no memory for it. */
+static void refused(struct client_worker *cw, int rc)
 {
-	const struct client *cl = cw->client;
-	struct client_conn *cc = slab_get(&cw->conns);
-	enum error e;
-	int rc = -ENOMEM;
+	enum error e = rc == -ENOMEM        ? ERR_no_memory
+		       : rc == -ENETUNREACH ? ERR_unreachable
+					    : ERR_no_port;
 
 	stat_add(&cw->stats.attempted, 1);
-	if (cc != NULL) {
-		*cc = (struct client_conn){
-			.item = cc->item, .worker = cw, .since_us = hr_worker_now(cw->w)};
-		rc = hr_connect(cw->w, &cl->target, cl->port, &cl->app, cc, NULL, &cc->c);
-	}
-	if (rc == 0) {
-		cw->open++;
-		return 0;
-	}
-	if (cc != NULL)
-		slab_put(&cw->conns, cc);
-	e = rc == -ENOMEM ? ERR_no_memory : rc == -ENETUNREACH ? ERR_unreachable : ERR_no_port;
 	stat_add(&cw->stats.failed, 1);
 	stat_add(&cw->stats.errors[e], 1);
-	return rc;
+}
+
+unsigned client_open(struct client_worker *cw, unsigned n, int *rc)
+{
+	const struct client *cl = cw->client;
+	void *cc[CLIENT_BURST];
+	hr_conn c[CLIENT_BURST];
+	unsigned room = 0, opened;
+
+	for (; room < n; room++) {
+		struct client_conn *one = slab_get(&cw->conns);
+
+		if (one == NULL)
+			break;
+		*one = (struct client_conn){
+			.item = one->item, .worker = cw, .since_us = hr_worker_now(cw->w)};
+		cc[room] = one;
+	}
+	*rc = 0;
+	opened = room == 0 ? 0
+			   : hr_connect_burst(
+				     cw->w, &cl->target, cl->port, &cl->app, cc, NULL, c, room, rc);
+	for (unsigned i = 0; i < opened; i++)
+		((struct client_conn *)cc[i])->c = c[i];
+	for (unsigned i = room; i > opened; i--)
+		slab_put(&cw->conns, cc[i - 1]);
+	stat_add(&cw->stats.attempted, opened);
+	cw->open += opened;
+	if (*rc == 0 && room < n)
+		*rc = -ENOMEM;
+	if (*rc < 0)
+		refused(cw, *rc);
+	return opened;
 }

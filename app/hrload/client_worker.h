@@ -86,8 +86,10 @@ struct client {
 
 /* client_conn.c: the callbacks of a connection. */
 void client_app(struct hr_app *app, bool raw);
-/* Open one. A negative errno when the engine refuses. */
-int client_open(struct client_worker *cw);
+#define CLIENT_BURST 64
+/* Open n <= CLIENT_BURST. Returns how many; *rc: 0, or a negative errno for the one that the engine
+ * refused, which is counted. */
+unsigned client_open(struct client_worker *cw, unsigned n, int *rc);
 /* hr_timer: looks for transactions that take too long, now and from now on. */
 void client_watch(struct hr_worker *w, void *arg);
 /* The extension, made when it is needed first. NULL: no memory, and the connection failed. */

@@ -7,10 +7,10 @@
  */
 #include "client_worker.h"
 
-#define BATCH         64    /* connections per turn */
-#define TICK_US       1000  /* closed loop: look for gaps; rate: the longest sleep */
-#define BACKOFF_US    10000 /* after the engine refused one */
-#define PATHFINDER_US 50000 /* the first connection is alone for so long at most */
+#define BATCH         CLIENT_BURST /* connections per turn */
+#define TICK_US       1000         /* closed loop: look for gaps; rate: the longest sleep */
+#define BACKOFF_US    10000        /* after the engine refused one */
+#define PATHFINDER_US 50000        /* the first connection is alone for so long at most */
 #define DEBT_US       100000
 
 uint64_t pacer_due(uint64_t rate, uint64_t elapsed_us, unsigned index, unsigned workers)
@@ -30,19 +30,32 @@ static bool is_over(const struct client_worker *cw)
 	       (duration_us != 0 && hr_worker_now(cw->w) - cw->epoch_us > duration_us);
 }
 
-static bool may_open(const struct client_worker *cw)
+/* How many may be opened, of those that are due. */
+static unsigned may_open(const struct client_worker *cw, uint64_t n)
 {
-	return !is_over(cw) && cw->open < cw->concurrency && !(cw->limited && cw->quota == 0);
+	if (is_over(cw) || cw->open >= cw->concurrency)
+		return 0;
+	if (n > cw->concurrency - cw->open)
+		n = cw->concurrency - cw->open;
+	if (cw->limited && n > cw->quota)
+		n = cw->quota;
+	return n < BATCH ? (unsigned)n : BATCH;
 }
 
-/* Open one of the quota. False when the engine refuses. */
-static bool open_one(struct client_worker *cw)
+/* Open n of the quota. Returns how many were tried; *ok: none was refused. */
+static unsigned open_some(struct client_worker *cw, unsigned n, bool *ok)
 {
-	bool ok = client_open(cw) == 0;
+	int rc = 0;
+	unsigned tried = client_open(cw, n, &rc);
 
-	if (cw->limited && --cw->quota == 0)
-		stat_add(&cw->stats.exhausted, 1);
-	return ok;
+	tried += rc < 0;
+	*ok = rc == 0;
+	if (cw->limited && tried > 0) {
+		cw->quota -= tried;
+		if (cw->quota == 0)
+			stat_add(&cw->stats.exhausted, 1);
+	}
+	return tried;
 }
 
 /*
@@ -105,15 +118,12 @@ static void pump(struct hr_worker *w, void *arg)
 {
 	struct client_worker *cw = arg;
 	uint64_t n = due_now(cw), most = ramp(cw);
+	bool ok;
 
-	if (n > most)
-		n = most;
-	for (; n > 0 && may_open(cw); n--) {
-		cw->opened++;
-		if (!open_one(cw)) {
-			hr_timer_start(w, BACKOFF_US, pump, cw);
-			return;
-		}
+	cw->opened += open_some(cw, may_open(cw, n < most ? n : most), &ok);
+	if (!ok) {
+		hr_timer_start(w, BACKOFF_US, pump, cw);
+		return;
 	}
 	if (!is_over(cw) && !(cw->limited && cw->quota == 0))
 		hr_timer_start(w, delay_us(cw), pump, cw);
@@ -130,6 +140,8 @@ void pacer_start(struct client_worker *cw)
 
 void pacer_closed(struct client_worker *cw)
 {
-	if (cw->client->rate == 0 && may_open(cw))
-		open_one(cw);
+	bool ok;
+
+	if (cw->client->rate == 0)
+		(void)open_some(cw, may_open(cw, 1), &ok);
 }

@@ -98,3 +98,12 @@ int hr_ports_pick(struct hr_ports *p, struct hr_flow_key *k, const void *local,
 	}
 	return -EADDRNOTAVAIL;
 }
+
+void hr_ports_next(struct hr_ports *p, struct hr_flow_key *k, const void *local)
+{
+	uint64_t hash = destination_hash(p, k);
+	uint32_t *cursor = &p->cursor[hash & (CURSORS - 1)];
+
+	k->lport = nth_port(p, k, local, hash, (uint32_t)(hash >> 34) + *cursor);
+	*cursor += k->lport != 0;
+}

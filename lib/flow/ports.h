@@ -25,4 +25,8 @@ void hr_ports_free(struct hr_ports *p);
 int hr_ports_pick(struct hr_ports *p, struct hr_flow_key *k, const void *local,
 	bool (*taken)(void *arg, const struct hr_flow_key *k), void *arg);
 
+/* The port that hr_ports_pick() would try first, as k->lport; 0 when there is none. The next call
+ * of either goes on behind it. */
+void hr_ports_next(struct hr_ports *p, struct hr_flow_key *k, const void *local);
+
 #endif

@@ -86,6 +86,8 @@ uint16_t hr_route(
  * others. Who is on the link and wants an answer has asked for our address first, and is known. */
 uint16_t hr_route_back(
 	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us);
+/* One more reference to a next hop that is referenced. */
+void hr_nexthop_hold(struct hr_ip_layer *ip, uint16_t nh);
 void hr_nexthop_put(struct hr_ip_layer *ip, uint16_t nh);
 struct hr_nexthop *hr_nexthop(struct hr_ip_layer *ip, uint16_t nh);
 /* Send an IP packet (data start = IP header) to nh: prepends Ethernet and emits, or queues it while

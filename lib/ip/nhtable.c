@@ -109,6 +109,12 @@ void hr_nh_hold(struct hr_ip_layer *ip, struct hr_nh_entry *e)
 
 /* The time of being unused starts at the latest time the layer was told. Never frees: the caller
  * may still look at it. */
+void hr_nexthop_hold(struct hr_ip_layer *ip, uint16_t nh)
+{
+	must(hr_nexthop(ip, nh)->refs > 0);
+	hr_nh_hold(ip, &ip->nh[nh]);
+}
+
 void hr_nexthop_put(struct hr_ip_layer *ip, uint16_t nh)
 {
 	struct hr_nexthop *h = hr_nexthop(ip, nh);

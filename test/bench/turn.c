@@ -96,14 +96,18 @@ static const struct hr_app client_app = {
 
 static void top_up(struct client *k)
 {
-	hr_conn c;
+	uint64_t n = RTE_MIN((uint64_t)opt.concurrent - k->open, k->limit - k->opened);
+	void *users[64];
+	hr_conn c[64];
+	unsigned opened;
 
-	for (unsigned i = 0; i < 64 && k->open < opt.concurrent && k->opened < k->limit; i++) {
-		if (hr_connect(k->w, &k->server, 7, &client_app, k, NULL, &c) < 0)
-			return;
-		k->open++;
-		k->opened++;
-	}
+	n = RTE_MIN(n, (uint64_t)RTE_DIM(users));
+	for (unsigned i = 0; i < n; i++)
+		users[i] = k;
+	opened = hr_connect_burst(
+		k->w, &k->server, 7, &client_app, users, NULL, c, (unsigned)n, NULL);
+	k->open += opened;
+	k->opened += opened;
 }
 
 /* --- the rig */

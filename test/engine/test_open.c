@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Beginnings of connections and what may be in their way: refusals, absent hosts, bad requests,
  * TIME-WAIT. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "churn.h"
 #include "common/eal.h"
+#include "engine/worker.h"
 #include "sink.h"
 #include "test_assert.h"
 
@@ -352,6 +355,158 @@ static void test_time_wait_recycling(void **state)
 	finish(&p);
 }
 
+/* --- several at once --- */
+
+#define MANY 40
+
+struct many {
+	struct pair p;
+	struct sink a[MANY];
+	void *users[MANY];
+	hr_conn c[MANY];
+	struct hr_flow_key key[MANY];
+};
+
+static struct many *many_open(const struct pair_opts *o)
+{
+	struct many *m = calloc(1, sizeof(*m));
+	struct pair_opts opts = *o;
+
+	assert_non_null(m);
+	opts.mbufs = 1024; /* two pairs at a time */
+	pair_open(&m->p, &opts);
+	for (unsigned i = 0; i < MANY; i++) {
+		sink_init(&m->a[i]);
+		m->users[i] = &m->a[i];
+	}
+	return m;
+}
+
+static void many_close(struct many *m)
+{
+	finish(&m->p);
+	free(m);
+}
+
+/* What became of the first n. */
+static void many_keys(struct many *m, unsigned n)
+{
+	struct hr_worker *w = pair_worker(&m->p, PAIR_A, 0);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct conn *c = hr_conn_get(w, m->c[i]);
+
+		assert_non_null(c);
+		assert_ptr_equal(c->user, m->users[i]);
+		m->key[i] = c->tcb.key;
+		assert_int_equal(hr_abort(w, m->c[i]), 0);
+	}
+}
+
+/* As many single calls, in all that can be seen. */
+static void same_as_single(
+	const struct pair_opts *o, unsigned family, const struct hr_connect_opts *opts)
+{
+	struct many *x = many_open(o), *y = many_open(o);
+	struct hr_ip remote = pair_ip(PAIR_B, family, 0);
+	struct hr_worker *wx = pair_worker(&x->p, PAIR_A, 0), *wy = pair_worker(&y->p, PAIR_A, 0);
+	unsigned one_by_one = 0;
+	int rc = 0, error = 1;
+
+	while (one_by_one < MANY) {
+		rc = hr_connect(
+			wx, &remote, 9, &sink_app, &x->a[one_by_one], opts, &x->c[one_by_one]);
+		if (rc < 0)
+			break;
+		one_by_one++;
+	}
+	assert_int_equal(
+		hr_connect_burst(wy, &remote, 9, &sink_app, y->users, opts, y->c, MANY, &error),
+		one_by_one);
+	assert_int_equal(error, rc);
+	assert_memory_equal(x->c, y->c, sizeof(x->c));
+	many_keys(x, one_by_one);
+	many_keys(y, one_by_one);
+	assert_memory_equal(x->key, y->key, sizeof(x->key));
+	for (unsigned i = 0; i < hr_counter_count(); i++)
+		if (strcmp(hr_counter_name(i), "turns") != 0 &&
+			strstr(hr_counter_name(i), "cycles") == NULL)
+			assert_int_equal(hr_engine_counter(x->p.e[PAIR_A], -1, i),
+				hr_engine_counter(y->p.e[PAIR_A], -1, i));
+	many_close(x);
+	many_close(y);
+}
+
+static void test_burst(void **state)
+{
+	const struct hr_connect_opts local = {.local = pair_ip(PAIR_A, 4, 1)},
+				     port = {.local_port = 7777};
+
+	for (unsigned family = 4; family <= 6; family += 2) {
+		same_as_single(&(struct pair_opts){0}, family, NULL);
+		same_as_single(&(struct pair_opts){.addrs = 3}, family, NULL);
+		same_as_single(
+			&(struct pair_opts){.workers = 2, .wire_args = ",queues=2", .addrs = 3},
+			family, NULL);
+		/* as far as it goes */
+		same_as_single(&(struct pair_opts){.max_conns = MANY - 7}, family, NULL);
+		same_as_single(&(struct pair_opts){.addrs = 5}, family, &port);
+	}
+	same_as_single(&(struct pair_opts){.addrs = 3}, 4, &local);
+}
+
+static void test_burst_refused(void **state)
+{
+	struct many *m = many_open(&(struct pair_opts){0});
+	struct hr_worker *w = pair_worker(&m->p, PAIR_A, 0);
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0), other, own = pair_ip(PAIR_A, 4, 0);
+	int error = 1;
+
+	assert_int_equal(hr_ip_parse("203.0.113.1", &other, NULL, 0), 0);
+	assert_int_equal(
+		hr_connect_burst(w, &own, 9, &sink_app, m->users, NULL, m->c, 3, &error), 0);
+	assert_int_equal(error, -EINVAL);
+	assert_int_equal(
+		hr_connect_burst(w, &other, 9, &sink_app, m->users, NULL, m->c, 3, &error), 0);
+	assert_int_equal(error, -ENETUNREACH);
+	assert_int_equal(
+		hr_connect_burst(w, &remote, 9, &sink_app, m->users, NULL, m->c, 0, &error), 0);
+	assert_int_equal(error, 0);
+	assert_int_equal(
+		hr_connect_burst(w, &remote, 9, &sink_app, m->users, NULL, m->c, 1, NULL), 1);
+	many_keys(m, 1);
+	many_close(m);
+}
+
+/* Ports that were next in turn are taken: others are found, each once. */
+static void test_burst_around_taken_ports(void **state)
+{
+	struct many *x = many_open(&(struct pair_opts){0}), *y = many_open(&(struct pair_opts){0});
+	struct hr_ip remote = pair_ip(PAIR_B, 4, 0);
+	struct hr_worker *w = pair_worker(&y->p, PAIR_A, 0);
+	int error = 1;
+
+	assert_int_equal(hr_connect_burst(pair_worker(&x->p, PAIR_A, 0), &remote, 9, &sink_app,
+				 x->users, NULL, x->c, MANY, &error),
+		MANY);
+	many_keys(x, MANY);
+	for (unsigned i = 0; i < 5; i++) {
+		const struct hr_connect_opts o = {.local_port = x->key[3 * i].lport};
+
+		assert_int_equal(hr_connect(w, &remote, 9, &sink_app, &y->a[i], &o, &y->c[i]), 0);
+	}
+	assert_int_equal(hr_connect_burst(w, &remote, 9, &sink_app, y->users + 5, NULL, y->c + 5,
+				 MANY - 5, &error),
+		MANY - 5);
+	assert_int_equal(error, 0);
+	many_keys(y, MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		for (unsigned j = 0; j < i; j++)
+			assert_int_not_equal(y->key[i].lport, y->key[j].lport);
+	many_close(x);
+	many_close(y);
+}
+
 static int start(void **state)
 {
 	test_eal_start(256);
@@ -370,6 +525,9 @@ int main(void)
 		cmocka_unit_test(test_time_wait_reopen),
 		cmocka_unit_test(test_time_wait_unread),
 		cmocka_unit_test(test_time_wait_recycling),
+		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_burst_refused),
+		cmocka_unit_test(test_burst_around_taken_ports),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
