@@ -41,6 +41,8 @@ struct lane {
 	struct rte_mbuf *late[CHUNK]; /* taken from a ring, and not yet by the port */
 };
 
+_Static_assert(sizeof(struct lane) % 128 == 0, "no line of two workers");
+
 struct share {
 	struct hr_port *inner;
 	struct hr_rss *rss;

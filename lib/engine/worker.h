@@ -150,7 +150,6 @@ struct hr_worker {
 	uint64_t label_key[2];
 
 	struct rte_ring *messages;
-	pthread_mutex_t post_lock;             /* among the writers of messages */
 	struct rte_ring *from[HR_MAX_WORKERS]; /* packets, by sender; NULL for itself */
 	struct rte_mbuf *handed[HR_MAX_PORTS]; /* hr_worker_input(): circular by the tail */
 	uint32_t handed_n;
@@ -161,7 +160,10 @@ struct hr_worker {
 	struct hr_slice slices[HR_SLICES];
 	struct rx_batch rx;
 	struct hr_metrics m;
-};
+	/* Among the writers of messages: all that other threads write in here, on a line of its
+	 * own. */
+	pthread_mutex_t post_lock __rte_cache_aligned;
+} __rte_cache_aligned;
 
 struct hr_engine {
 	struct hr_engine_config cfg;
