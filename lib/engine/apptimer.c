@@ -76,5 +76,5 @@ static void fire(void *worker, void *obj)
 
 void hr_apptimer_run(struct hr_worker *w)
 {
-	(void)hr_wheel_advance(&w->app_wheel, w->now_us, HR_TIMER_BUDGET, fire, w);
+	(void)hr_wheel_advance(&w->app_wheel, w->now_us, HR_TURN_TIMERS, fire, w);
 }

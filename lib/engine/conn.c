@@ -130,6 +130,7 @@ static void fifo_push(struct hr_worker *w, struct hr_fifo *f, struct conn *c, bo
 
 void hr_conn_dirty(struct hr_worker *w, struct conn *c)
 {
+	w->dirty_look = UINT32_MAX;
 	if (c->eflags & EF_DIRTY)
 		return;
 	c->eflags |= EF_DIRTY;
@@ -227,17 +228,20 @@ static void conn_free(struct hr_worker *w, struct conn *c)
 
 void hr_conn_reap(struct hr_worker *w)
 {
-	struct hr_fifo f = w->done;
+	struct hr_fifo *f = &w->done;
+	uint32_t n = RTE_MIN(f->n, (uint32_t)HR_TURN_REAP);
 
-	memset(&w->done, 0, sizeof(w->done));
-	while (f.head != 0) {
-		struct conn *c = hr_conn_at(w, f.head);
+	while (n-- > 0) {
+		struct conn *c = hr_conn_at(w, f->head);
 
-		f.head = c->ready_next;
+		f->head = c->ready_next;
+		if (f->head == 0)
+			f->tail = 0;
+		f->n--;
 		/* The ACK of the peer's FIN may still wait for room; the dirty FIFO cannot be left
 		 * early either. */
 		if (c->eflags & EF_DIRTY)
-			fifo_push(w, &w->done, c, false);
+			fifo_push(w, f, c, false);
 		else
 			conn_free(w, c);
 	}

@@ -76,6 +76,7 @@ void hr_unreachable(void *worker, uint16_t nexthop)
 {
 	struct hr_worker *w = worker;
 
+	w->dirty_look = UINT32_MAX;
 	/* One walk serves all next hops that failed; it starts over a whole round with each. */
 	if (hr_nexthop(w->ip, nexthop)->state == NH_FAILED)
 		w->sweep_left = w->slab[HR_MEM_DIR].live;
@@ -93,7 +94,7 @@ static void sweep_conn(struct hr_worker *w, struct conn *c)
 
 void hr_sweep(struct hr_worker *w)
 {
-	uint32_t n = RTE_MIN(w->sweep_left, (uint32_t)HR_SWEEP_STEP);
+	uint32_t n = RTE_MIN(w->sweep_left, (uint32_t)HR_TURN_SWEEP);
 
 	w->sweep_left -= n;
 	while (n-- > 0) {

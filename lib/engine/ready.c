@@ -152,7 +152,7 @@ static void tell(struct hr_worker *w, struct conn *c)
 void hr_ready_run(struct hr_worker *w)
 {
 	/* What callbacks make ready is told in the next turn: output comes between. */
-	uint32_t n = w->ready.n;
+	uint32_t n = RTE_MIN(w->ready.n, (uint32_t)HR_TURN_READY);
 
 	while (n-- > 0) {
 		struct conn *c = hr_conn_at(w, w->ready.head);

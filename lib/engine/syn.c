@@ -146,7 +146,7 @@ static void fifo_expire(struct hr_worker *w, uint32_t s, uint64_t *next, uint32_
 
 void hr_syn_expire(struct hr_worker *w)
 {
-	uint32_t budget = HR_TIMER_BUDGET;
+	uint32_t budget = HR_TURN_SYNS;
 	uint64_t next = HR_NEVER;
 
 	if (w->now_us < w->syn_next_us)

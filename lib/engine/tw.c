@@ -152,7 +152,7 @@ static unsigned take_due(struct hr_worker *w, unsigned v6, uint32_t now_ms, uint
 {
 	unsigned got = 0;
 
-	for (; got<n && * budget> 0 && w->tw[v6].head != 0; --*budget) {
+	for (; got < n && *budget > 0 && w->tw[v6].head != 0; --*budget) {
 		const struct tcp_tw *tw = tw_at(w, v6, w->tw[v6].head);
 
 		/* A tombstone needs no time. */
@@ -172,7 +172,7 @@ void hr_tw_expire(struct hr_worker *w)
 	uint32_t now_ms = (uint32_t)(w->now_us / 1000);
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
-		uint32_t budget = HR_TIMER_BUDGET, due[TW_BATCH];
+		uint32_t budget = HR_TURN_TW, due[TW_BATCH];
 		uint64_t hash[TW_BATCH];
 		unsigned n;
 

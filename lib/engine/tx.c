@@ -59,7 +59,8 @@ static void stage_send(struct hr_worker *w, unsigned p)
 	hr_count_n(&w->m, HR_C_tx_bytes, bytes);
 	w->tx_n += n;
 	s->n -= n;
-	if (s->n > 0) {
+	s->full = s->n > 0;
+	if (s->full) {
 		hr_count(&w->m, HR_C_tx_full);
 		memmove(s->m, s->m + n, s->n * sizeof(s->m[0]));
 	}
@@ -69,7 +70,7 @@ uint32_t hr_tx_room(struct hr_worker *w, unsigned port)
 {
 	const struct hr_stage *s = &w->stage[port];
 
-	if (s->n > HR_TX_STAGE / 2)
+	if (s->n > HR_TX_STAGE / 2 && !s->full)
 		stage_send(w, port);
 	return HR_TX_STAGE - s->n;
 }
@@ -81,7 +82,7 @@ void hr_tx_emit(void *worker, unsigned port, struct rte_mbuf *m)
 
 	/* Only answers without a connection come here without having looked for room: the peer will
 	 * ask again. */
-	if (unlikely(s->n == HR_TX_STAGE))
+	if (unlikely(s->n == HR_TX_STAGE) && !s->full)
 		stage_send(w, port);
 	if (unlikely(s->n == HR_TX_STAGE)) {
 		rte_pktmbuf_free(m);
@@ -167,13 +168,32 @@ static bool starved(struct hr_worker *w, struct conn *c)
 	return false;
 }
 
+/*
+ * n of the dirty connections were asked, all of them or as many as a turn may. Of the others, those
+ * that have not been asked since they came must be, and all when it turned out, or may be, that
+ * something waits no more.
+ */
+static void asked(struct hr_worker *w, uint32_t n, uint32_t dirty, uint32_t again, bool progress)
+{
+	uint32_t look = RTE_MIN(w->dirty_look, dirty);
+
+	if (likely(n == dirty))
+		w->dirty_look = again;
+	else if (progress || w->rx_n > 0)
+		w->dirty_look = w->dirty.n;
+	else
+		w->dirty_look = look > n ? look - n : 0;
+}
+
 void hr_tx_run(struct hr_worker *w)
 {
-	uint32_t n = w->dirty.n;
+	uint32_t dirty = w->dirty.n, most = RTE_MIN(dirty, (uint32_t)HR_TURN_OUTPUT), n, again = 0;
+	uint32_t look = w->dirty_look;
+	bool progress = false;
 
 	w->stalled = false;
-	w->put_off = 0;
-	while (n-- > 0) {
+	/* Those that are left are the first of the next turn. */
+	for (n = 0; n < most && w->tx_n < HR_TURN_FRAMES; n++) {
 		struct conn *c = hr_conn_at(w, w->dirty.head);
 		enum tx_end end;
 
@@ -190,12 +210,19 @@ void hr_tx_run(struct hr_worker *w)
 		else if (starved(w, c) && (end == TX_IDLE || end == TX_RESOLVING))
 			end = TX_STALLED;
 		hr_conn_rearm(w, c);
+		progress |= end == TX_IDLE || end == TX_TURN;
 		if (end == TX_IDLE)
 			continue;
 		hr_conn_dirty(w, c);
+		again += end == TX_TURN;
+		/* Those behind it wait for the same, most of them: not all are turned over in each
+		 * turn. */
+		if (end == TX_STALLED && !w->stalled)
+			most = RTE_MIN(most, n + 1 + HR_TURN_STALLED);
 		w->stalled |= end == TX_STALLED;
-		w->put_off += end != TX_TURN;
 	}
+	w->dirty_look = look;
+	asked(w, n, dirty, again, progress);
 	if (unlikely(w->stalled))
 		w->stall_avail = rte_mempool_avail_count(w->pool);
 }
@@ -222,7 +249,7 @@ void hr_tx_back_off(struct hr_worker *w, bool worked)
 
 uint64_t hr_tx_deadline(const struct hr_worker *w)
 {
-	if (w->dirty.n > w->put_off)
+	if (w->dirty.n > 0 && w->dirty_look > 0)
 		return w->now_us;
 	/* What waits for an address goes on with the next hop's timer, or with what comes in. */
 	if (!w->stalled && !staged(w))
@@ -255,6 +282,7 @@ void hr_tx_flush(struct hr_worker *w)
 		const struct hr_port *port = w->e->port[p];
 
 		stage_send(w, p);
+		w->stage[p].full = false;
 		if (port->ops->flush != NULL)
 			port->ops->flush(port->priv, w->index);
 	}

@@ -33,12 +33,26 @@
 #define HR_TX_STALL_US     100         /* when to try again what pool or port refused */
 #define HR_TX_STALL_MAX_US 6400        /* the same after many attempts in vain */
 #define HR_TX_TURN_MAX     (64u << 10) /* bytes per connection and turn */
-#define HR_TIMER_BUDGET    1024        /* timer nodes, half-open and TIME-WAIT entries per turn */
-#define HR_SWEEP_STEP      4096        /* connections looked at per turn after a next hop failed */
+#define HR_SYN_ATTEMPTS    16          /* tcp_syn.retries has 4 bits */
 #define HR_SLICES          256         /* slices per on_data call */
 #define HR_MAILBOX         1024        /* messages, and packets per pair of workers */
-#define HR_SYN_ATTEMPTS    16          /* tcp_syn.retries has 4 bits */
 #define HR_APP_TIMERS      (1u << 20)
+
+/*
+ * What one turn does at most, beside HR_RX_BURST packets of each port: the rest waits for the next
+ * turn, which comes at once. With all of them spent at once on connections that are in no cache, a
+ * turn stays below 1 ms.
+ */
+#define HR_TURN_TIMERS  64   /* wheel nodes fired, as many as packets; and application timers */
+#define HR_TURN_SYNS    64   /* half-open entries that are due */
+#define HR_TURN_TW      128  /* TIME-WAIT entries of each family that are over */
+#define HR_TURN_SWEEP   1024 /* connections looked at after a next hop failed */
+#define HR_TURN_READY   512  /* connections whose callbacks run */
+#define HR_TURN_OUTPUT  512  /* connections asked for output */
+#define HR_TURN_STALLED 32   /* of them: after one that a port has no room for */
+#define HR_TURN_FRAMES  2048 /* frames after which no further connection is asked */
+#define HR_TURN_REAP    512  /* ended connections freed */
+#define HR_TURN_TABLE   16   /* buckets of a resize, beside those that insertions move */
 
 /* A listener: what hr_listen() was given. */
 struct hr_service {
@@ -83,6 +97,7 @@ struct rx_batch {
 struct hr_stage {
 	struct rte_mbuf *m[HR_TX_STAGE];
 	uint32_t n;
+	bool full; /* the port took less than it was given: not asked again in this turn */
 };
 
 struct hr_fifo {
@@ -105,7 +120,7 @@ struct hr_worker {
 	bool pool_checked;
 	bool pmtu_learned;    /* ip/pmtu.c holds something */
 	int64_t pool_left;    /* mbufs above the watermark, counted down within a turn */
-	uint32_t put_off;     /* connections that it left dirty because they must wait */
+	uint32_t dirty_look;  /* dirty connections to ask before the worker may sleep */
 	uint32_t stall_avail; /* mbufs in the pool at its end */
 	uint32_t stall_us;    /* until it is tried again */
 	struct hr_fifo ready, dirty, done;

@@ -10,8 +10,6 @@
  */
 #include "engine/worker.h"
 
-#define TABLE_STEP 16 /* buckets of a resize per turn, beside those that insertions move */
-
 /* A connection's wheel node. It is lazy: the deadline may have moved on since it was queued. */
 static void conn_timer(void *worker, void *obj)
 {
@@ -27,8 +25,10 @@ static void conn_timer(void *worker, void *obj)
 
 static void timers_run(struct hr_worker *w)
 {
-	hr_count_n(&w->m, HR_C_timers_fired,
-		hr_wheel_advance(&w->wheel, w->now_us, HR_TIMER_BUDGET, conn_timer, w));
+	uint32_t fired = hr_wheel_advance(&w->wheel, w->now_us, HR_TURN_TIMERS, conn_timer, w);
+
+	must(fired <= HR_TURN_TIMERS);
+	hr_count_n(&w->m, HR_C_timers_fired, fired);
 	hr_syn_expire(w);
 	hr_tw_expire(w);
 	hr_ip_expire(w->ip, w->now_us);
@@ -71,7 +71,7 @@ unsigned hr_worker_turn(struct hr_worker *w)
 	hr_stage_end(w, HR_C_cycles_output);
 	hr_tx_flush(w);
 	hr_conn_reap(w);
-	hr_table_step(w->table, TABLE_STEP);
+	hr_table_step(w->table, HR_TURN_TABLE);
 	hr_stage_end(w, HR_C_cycles_tx);
 
 	w->in_turn = false;
@@ -85,6 +85,9 @@ uint64_t hr_worker_deadline(struct hr_worker *w)
 {
 	uint64_t now_us = hr_worker_time(w), at = hr_tx_deadline(w);
 
+	/* Of the ended ones, those that wait for their last output have its deadline. */
+	if (w->done.n > w->dirty.n)
+		return now_us;
 	if (w->ready.n > 0 || w->handed_n > 0 || w->sweep_left > 0 || hr_mailbox_waiting(w))
 		return now_us;
 	at = RTE_MIN(at, hr_wheel_next(&w->wheel));

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What one turn may do: however much there is at once, each turn takes its share, the rest is done
+ * by the next ones. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/eal.h"
+#include "engine/worker.h"
+#include "pair.h"
+#include "test_assert.h"
+
+#define CONNS 4000
+
+/* --- a port that takes few frames, or none */
+
+struct narrow {
+	struct hr_port *inner;
+	unsigned calls; /* of tx */
+	bool shut;
+};
+
+static int narrow_caps(void *port, struct hr_port_caps *caps)
+{
+	return hr_port_caps(((struct narrow *)port)->inner, caps);
+}
+
+static int narrow_start(void *port, const struct hr_port_setup *setup, char *err, size_t errlen)
+{
+	return hr_port_start(((struct narrow *)port)->inner, setup, err, errlen);
+}
+
+static uint16_t narrow_rx(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	return hr_port_rx(((struct narrow *)port)->inner, queue, m, n);
+}
+
+static uint16_t narrow_tx(void *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	struct narrow *p = port;
+
+	p->calls++;
+	return p->shut ? 0 : hr_port_tx(p->inner, queue, m, n);
+}
+
+static void narrow_close(void *port)
+{
+	hr_port_close(((struct narrow *)port)->inner);
+}
+
+static struct hr_port *narrow_wrap(struct hr_port *inner, void *arg)
+{
+	static const struct hr_port_ops ops = {.driver = "narrow",
+		.caps = narrow_caps,
+		.start = narrow_start,
+		.rx = narrow_rx,
+		.tx = narrow_tx,
+		.close = narrow_close};
+	struct hr_port *port;
+
+	((struct narrow *)arg)->inner = inner;
+	assert_int_equal(hr_port_create(&ops, arg, &port), 0);
+	return port;
+}
+
+/* --- many connections */
+
+struct crowd {
+	struct pair p;
+	struct narrow port;
+	hr_conn c[CONNS];
+	unsigned opened, closed, answers;
+};
+
+static void opened(struct hr_worker *w, hr_conn c, void *user)
+{
+	((struct crowd *)user)->opened++;
+}
+
+static void closed(struct hr_worker *w, hr_conn c, void *user, enum hr_reason reason)
+{
+	((struct crowd *)user)->closed++;
+}
+
+static size_t taken(
+	struct hr_worker *w, hr_conn c, void *user, const struct hr_slice *v, unsigned n)
+{
+	return v[0].len;
+}
+
+static const struct hr_app client = {.on_open = opened, .on_data = taken, .on_close = closed};
+static const struct hr_app server = {.on_data = taken};
+
+static bool all_opened(void *user)
+{
+	return ((struct crowd *)user)->opened == CONNS;
+}
+
+static bool all_closed(void *user)
+{
+	return ((struct crowd *)user)->closed == CONNS;
+}
+
+static struct hr_worker *worker(struct crowd *d)
+{
+	return pair_worker(&d->p, PAIR_A, 0);
+}
+
+static struct crowd *crowd_open(void)
+{
+	struct crowd *d = calloc(1, sizeof(*d));
+	struct hr_ip to = pair_ip(PAIR_B, 4, 0);
+
+	pair_open(&d->p, &(struct pair_opts){.wrap = narrow_wrap,
+				 .wrap_arg = &d->port,
+				 .mbufs = 16384,
+				 .wire_args = ",depth=4096"});
+	assert_int_equal(hr_listen(d->p.e[PAIR_B], NULL, 7, &server, NULL, NULL), 0);
+	for (unsigned i = 0; i < CONNS; i++) {
+		assert_int_equal(hr_connect(worker(d), &to, 7, &client, d, NULL, &d->c[i]), 0);
+		if (i % 64 == 0)
+			pair_run(&d->p, NULL, NULL, 50);
+	}
+	assert_true(pair_run(&d->p, all_opened, d, 10000000));
+	pair_run(&d->p, NULL, NULL, 100000);
+	return d;
+}
+
+static void crowd_close(struct crowd *d)
+{
+	pair_close(&d->p);
+	free(d);
+}
+
+/* A port that takes nothing is asked once or twice in a turn, however many connections have data
+ * for it: not once for each of them. */
+static void test_full_port(void **state)
+{
+	struct crowd *d = crowd_open();
+	struct hr_census c;
+
+	d->port.shut = true;
+	for (unsigned i = 0; i < CONNS; i++)
+		assert_int_equal(hr_send(worker(d), d->c[i], "x", 1), 1);
+	for (unsigned turn = 0; turn < 50; turn++) {
+		d->port.calls = 0;
+		(void)hr_worker_turn(worker(d));
+		assert_true(d->port.calls <= 2);
+	}
+	hr_worker_census(worker(d), &c);
+	assert_true(c.dirty >= CONNS - HR_TX_STAGE);
+	d->port.shut = false;
+	pair_run(&d->p, NULL, NULL, 100000);
+	hr_worker_census(worker(d), &c);
+	assert_int_equal(c.dirty, 0);
+	assert_int_equal(pair_count(&d->p, PAIR_B, "bytes_in"), CONNS);
+	crowd_close(d);
+}
+
+/* Everybody ends at once: callbacks, output and freeing take their share of each turn, and nothing
+ * is forgotten when the worker sleeps until its deadline. */
+static void test_all_abort(void **state)
+{
+	struct crowd *d = crowd_open();
+	unsigned turns = 0;
+
+	for (unsigned i = 0; i < CONNS; i++)
+		assert_int_equal(hr_abort(worker(d), d->c[i]), 0);
+	while (d->closed < CONNS) {
+		unsigned before = d->closed;
+		uint32_t live = worker(d)->slab[HR_MEM_CONN].live;
+
+		assert_int_equal(hr_worker_deadline(worker(d)), d->p.now_us);
+		(void)hr_worker_turn(worker(d));
+		assert_true(d->closed - before <= HR_TURN_READY);
+		assert_true(live - worker(d)->slab[HR_MEM_CONN].live <= HR_TURN_REAP);
+		assert_true(++turns < 100);
+	}
+	assert_true(turns >= CONNS / HR_TURN_READY);
+	assert_true(pair_run(&d->p, all_closed, d, 1000000));
+	pair_run(&d->p, NULL, NULL, 130000000);
+	pair_empty(&d->p);
+	crowd_close(d);
+}
+
+static int start(void **state)
+{
+	test_eal_start(256);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_full_port),
+		cmocka_unit_test(test_all_abort),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
