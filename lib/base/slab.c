@@ -4,9 +4,8 @@
  * object's content.
  *
  * A chunk hands out slots that were freed (a list through the free slots, last freed first) before
- * it touches new ones
- * (`fresh` moves up), so the memory behind a chunk is what was in use at once, not what fits. One
- * empty chunk is kept: a population that swings around a chunk's edge must not cost system calls.
+ * it touches new ones (`fresh` moves up), so the memory behind a chunk is what was in use at once,
+ * not what fits.
  */
 #include "base/slab.h"
 
@@ -49,6 +48,11 @@ struct hr_slab_chunk {
 	bool hugetlb;   /* from the hugepage pool */
 };
 
+static bool poisons(const struct hr_slab *s)
+{
+	return !s->keep && !s->readable;
+}
+
 static size_t chunk_bytes(const struct hr_slab *s)
 {
 	return (size_t)s->stride << s->shift;
@@ -77,6 +81,18 @@ static void room_set(struct hr_slab *s, uint32_t c)
 	s->room[c / 64] |= UINT64_C(1) << c % 64;
 	if (c < s->first_free)
 		s->first_free = c;
+}
+
+static void vacant_set(struct hr_slab *s, uint32_t c)
+{
+	s->vacant[c / 64] |= UINT64_C(1) << c % 64;
+	s->empty++;
+}
+
+static void vacant_clear(struct hr_slab *s, uint32_t c)
+{
+	s->vacant[c / 64] &= ~(UINT64_C(1) << c % 64);
+	s->empty--;
 }
 
 static void room_clear(struct hr_slab *s, uint32_t c)
@@ -169,7 +185,7 @@ static bool chunk_commit(struct hr_slab *s, uint32_t c)
 		(void)madvise(p, len, c == 0 ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 	}
 	prefer_node(s, p, len);
-	if (!s->keep)
+	if (poisons(s))
 		ASAN_POISON_MEMORY_REGION(p, (size_t)k->slots * s->stride);
 	k->memory = true;
 	k->live = 0;
@@ -177,6 +193,8 @@ static bool chunk_commit(struct hr_slab *s, uint32_t c)
 	k->fresh = first_slot(c);
 	s->committed++;
 	room_set(s, c);
+	if (!s->keep)
+		vacant_set(s, c);
 	return true;
 }
 
@@ -184,6 +202,7 @@ static bool chunk_commit(struct hr_slab *s, uint32_t c)
 static void chunk_release(struct hr_slab *s, uint32_t c)
 {
 	struct hr_slab_chunk *k = &s->chunk[c];
+	int prot = s->readable ? PROT_READ : PROT_NONE;
 	uint8_t *p = s->base + (size_t)c * chunk_bytes(s);
 	size_t len = chunk_bytes(s);
 
@@ -191,10 +210,10 @@ static void chunk_release(struct hr_slab *s, uint32_t c)
 	k->fresh = first_slot(c);
 	if (k->hugetlb) {
 		/* Only a new mapping returns the pages and their reservation to the pool. */
-		if (mmap(p, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
-			    -1, 0) != p)
+		if (mmap(p, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+			    0) != p)
 			return;
-	} else if (madvise(p, len, MADV_DONTNEED) != 0 || mprotect(p, len, PROT_NONE) != 0) {
+	} else if (madvise(p, len, MADV_DONTNEED) != 0 || mprotect(p, len, prot) != 0) {
 		return;
 	}
 	ASAN_UNPOISON_MEMORY_REGION(p, (size_t)k->slots * s->stride);
@@ -202,6 +221,7 @@ static void chunk_release(struct hr_slab *s, uint32_t c)
 	k->hugetlb = false;
 	s->committed--;
 	room_clear(s, c);
+	vacant_clear(s, c);
 }
 
 /* Half a huge page of objects in the first chunk: from here on a huge page costs at most as much
@@ -264,7 +284,6 @@ int hr_slab_init(struct hr_slab *s, const char *name, size_t size, uint32_t max,
 	s->recip = UINT64_MAX / s->stride + 1; /* right for powers of two as well */
 	s->max = max;
 	s->chunks = (uint32_t)((slots + (UINT64_C(1) << s->shift) - 1) >> s->shift);
-	s->spare = HR_SLAB_NO_SPARE;
 	s->first_free = s->chunks;
 	/* One node or none known to the kernel: nothing to prefer. */
 	s->numa_node =
@@ -273,8 +292,9 @@ int hr_slab_init(struct hr_slab *s, const char *name, size_t size, uint32_t max,
 
 	s->chunk = calloc(s->chunks, sizeof(*s->chunk));
 	s->room = calloc((s->chunks + 63) / 64, sizeof(*s->room));
+	s->vacant = calloc((s->chunks + 63) / 64, sizeof(*s->vacant));
 	s->base = reserve((size_t)s->chunks * chunk_bytes(s));
-	if (s->chunk == NULL || s->room == NULL || s->base == NULL) {
+	if (s->chunk == NULL || s->room == NULL || s->vacant == NULL || s->base == NULL) {
 		rc = hr_error(err, errlen, -ENOMEM,
 			"slab %s: %zu MiB of address space for %u objects are not to be had; lower "
 			"the "
@@ -299,6 +319,7 @@ void hr_slab_fini(struct hr_slab *s)
 	}
 	free(s->chunk);
 	free(s->room);
+	free(s->vacant);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -341,22 +362,10 @@ void *hr_slab_alloc(struct hr_slab *s)
 	}
 	if (k->head == 0 && k->fresh == k->slots)
 		room_clear(s, c);
-	if (c == s->spare)
-		s->spare = HR_SLAB_NO_SPARE;
-	k->live++;
+	if (unlikely(k->live++ == 0) && !s->keep)
+		vacant_clear(s, c);
 	s->live++;
 	return obj;
-}
-
-/* Of two empty chunks the higher one goes back. */
-static void chunk_emptied(struct hr_slab *s, uint32_t c)
-{
-	if (s->spare == HR_SLAB_NO_SPARE) {
-		s->spare = c;
-		return;
-	}
-	chunk_release(s, RTE_MAX(s->spare, c));
-	s->spare = RTE_MIN(s->spare, c);
 }
 
 void hr_slab_free(struct hr_slab *s, void *obj)
@@ -373,13 +382,28 @@ void hr_slab_free(struct hr_slab *s, void *obj)
 #endif
 	*link_of(s, obj) = k->head;
 	k->head = index - (c << s->shift) + 1;
-	if (!s->keep)
+	if (poisons(s))
 		ASAN_POISON_MEMORY_REGION(obj, s->stride);
 	room_set(s, c);
 	k->live--;
 	s->live--;
 	if (k->live == 0 && !s->keep)
-		chunk_emptied(s, c);
+		vacant_set(s, c);
+}
+
+bool hr_slab_trim(struct hr_slab *s, uint32_t n)
+{
+	uint32_t word = (s->chunks + 63) / 64;
+
+	while (s->empty > 1 && n > 0) {
+		if (s->vacant[word - 1] == 0) {
+			word--;
+			continue;
+		}
+		chunk_release(s, word * 64 - 1 - (uint32_t)__builtin_clzll(s->vacant[word - 1]));
+		n--;
+	}
+	return s->empty > 1;
 }
 
 size_t hr_slab_bytes(const struct hr_slab *s)

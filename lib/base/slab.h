@@ -5,7 +5,9 @@
  * a power of two of objects, so objects never straddle chunks and address = base + index * stride.
  * Index 0 is never handed out: 0 can mean "none" in 32-bit references. One owner thread. Freed
  * objects are poisoned under AddressSanitizer. Lower chunks are filled first, so that the tail
- * empties; within a chunk the slot freed last is used next (it is warm).
+ * empties; within a chunk the slot freed last is used next (it is warm). Chunks that became empty
+ * go back in hr_slab_trim(), since giving one back takes as long as hundreds of other operations;
+ * the lowest stays, so that a population that swings around a chunk's edge costs no system calls.
  *
  *   base -> | chunk 0 | chunk 1 | ... reserved, PROT_NONE ... |
  */
@@ -24,14 +26,16 @@ struct hr_slab {
 	uint32_t max;        /* objects at most */
 	uint32_t live;       /* objects handed out */
 	uint32_t first_free; /* no committed chunk below this one has room */
-	uint32_t spare;      /* the one empty chunk that is kept, or HR_SLAB_NO_SPARE */
+	uint32_t empty;      /* chunks with memory and without objects */
 	uint32_t chunks;     /* chunks reserved */
 	uint32_t committed;  /* chunks with memory */
 	int numa_node;       /* -1 = any */
 	bool huge;           /* MAP_HUGETLB works here */
-	bool keep;           /* never give chunks back (the handle directory) */
+	bool keep;           /* never give chunks back; implies readable */
+	bool readable;       /* freed objects can be read, those of chunks given back as zeros */
 	struct hr_slab_chunk *chunk;
-	uint64_t *room; /* one bit per chunk: it has memory and a free slot */
+	uint64_t *room;   /* one bit per chunk: it has memory and a free slot */
+	uint64_t *vacant; /* one bit per chunk: it is one of the empty ones */
 	const char *name;
 	uint64_t fail_after; /* tests: the n-th allocation from now fails; 0 = never */
 };
@@ -45,18 +49,19 @@ void hr_slab_fini(struct hr_slab *s);
  * reached. */
 void *hr_slab_alloc(struct hr_slab *s);
 /*
- * The link of the free list goes into the last four bytes of the object. In a slab with keep set
- * (before the first allocation) a freed object stays readable and its other bytes stay what they
- * were.
+ * The link of the free list goes into the last four bytes of the object. In a slab with keep or
+ * readable set (before the first allocation) a freed object stays readable, and its other bytes
+ * stay what they were until its chunk is given back.
  */
 void hr_slab_free(struct hr_slab *s, void *obj);
+/* Give back up to n empty chunks, the highest first; the lowest stays. True when more could be. */
+bool hr_slab_trim(struct hr_slab *s, uint32_t n);
 
 /* Bytes of memory behind the slab now: the pages that objects have touched, whole chunks where
  * pages are huge. */
 size_t hr_slab_bytes(const struct hr_slab *s);
 
-#define HR_SLAB_ALIGN    ((size_t)2 << 20)
-#define HR_SLAB_NO_SPARE UINT32_MAX
+#define HR_SLAB_ALIGN ((size_t)2 << 20)
 
 /* True when the index has memory behind it: reading hr_slab_at(index) does not fault. For handles
  * from outside. */

@@ -53,6 +53,7 @@
 #define HR_TURN_FRAMES  2048 /* frames after which no further connection is asked */
 #define HR_TURN_REAP    512  /* ended connections freed */
 #define HR_TURN_TABLE   16   /* buckets of a resize, beside those that insertions move */
+#define HR_TURN_CHUNKS  1    /* of memory given back, of one slab after the other */
 
 /* A listener: what hr_listen() was given. */
 struct hr_service {
@@ -134,7 +135,8 @@ struct hr_worker {
 	uint32_t tx_spares;
 	struct hr_wheel wheel, app_wheel;
 	uint32_t conns_live;
-	uint32_t dir_free; /* head of the free directory entries */
+	uint32_t dir_free;  /* head of the free directory entries */
+	uint32_t turn_slab; /* whose memory is looked at next */
 
 	struct hr_slab slab[HR_MEM_COUNT];
 	struct tcp_ctx tcp;

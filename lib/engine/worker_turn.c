@@ -46,6 +46,14 @@ static void account(struct hr_worker *w, uint64_t cycles, unsigned work)
 	hr_count_n(&w->m, HR_C_busy_cycles, cycles);
 }
 
+/* Memory of what ended: of one slab per turn, and of the table. */
+static void give_back(struct hr_worker *w)
+{
+	(void)hr_slab_trim(&w->slab[w->turn_slab], HR_TURN_CHUNKS);
+	w->turn_slab = (w->turn_slab + 1) % HR_MEM_COUNT;
+	hr_table_step(w->table, HR_TURN_TABLE);
+}
+
 unsigned hr_worker_turn(struct hr_worker *w)
 {
 	uint64_t cycles = rte_rdtsc();
@@ -71,7 +79,7 @@ unsigned hr_worker_turn(struct hr_worker *w)
 	hr_stage_end(w, HR_C_cycles_output);
 	hr_tx_flush(w);
 	hr_conn_reap(w);
-	hr_table_step(w->table, HR_TURN_TABLE);
+	give_back(w);
 	hr_stage_end(w, HR_C_cycles_tx);
 
 	w->in_turn = false;

@@ -439,6 +439,7 @@ void hr_table_remove(struct hr_table *t, const struct hr_flow_key *k, uint64_t h
 
 bool hr_table_step(struct hr_table *t, uint32_t buckets)
 {
+	(void)hr_slab_trim(&t->overflow, 1);
 	resize_if_due(t);
 	while (t->next.n != 0 && buckets-- > 0) {
 		if (!move_unit(t))

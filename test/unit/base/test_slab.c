@@ -135,15 +135,19 @@ static void empty_chunks_go_back(void **state)
 	assert_int_equal(hr_slab_bytes(&s), 3 * HR_SLAB_ALIGN);
 	for (unsigned i = 2 * PER_CHUNK - 1; i < N; i++)
 		hr_slab_free(&s, p[i]);
-	assert_int_equal(s.committed, 3); /* the spare */
+	assert_false(hr_slab_trim(&s, 9));
+	assert_int_equal(s.committed, 3); /* the lowest empty one stays */
 	for (unsigned i = PER_CHUNK - 1; i < 2 * PER_CHUNK - 1; i++)
 		hr_slab_free(&s, p[i]);
-	assert_int_equal(s.committed, 2); /* chunk 2 is gone, chunk 1 is the spare */
+	assert_int_equal(s.committed, 3);
+	assert_false(hr_slab_trim(&s, 9));
+	assert_int_equal(s.committed, 2); /* chunk 2 is gone, chunk 1 stays */
 	assert_true(hr_slab_backed(&s, PER_CHUNK));
 	assert_false(hr_slab_backed(&s, 2 * PER_CHUNK));
 	assert_false(hr_slab_backed(&s, UINT32_MAX));
 	for (unsigned i = 0; i < PER_CHUNK - 1; i++)
 		hr_slab_free(&s, p[i]);
+	assert_false(hr_slab_trim(&s, 1));
 	assert_int_equal(s.committed, 1);
 	assert_int_equal(s.live, 0);
 	assert_int_equal(hr_slab_bytes(&s), HR_SLAB_ALIGN);
@@ -173,6 +177,7 @@ static void swinging_at_the_edge_keeps_the_spare(void **state)
 
 		assert_int_equal(hr_slab_index(&s, p), PER_CHUNK);
 		hr_slab_free(&s, p);
+		assert_false(hr_slab_trim(&s, 9));
 		assert_int_equal(s.committed, 2);
 	}
 	hr_slab_fini(&s);
@@ -195,7 +200,7 @@ static void holes_below_are_filled_before_the_top(void **state)
 	hr_slab_fini(&s);
 }
 
-/* The handle directory: freed entries stay readable, their first four bytes stay what they were,
+/* Application timers: freed entries stay readable, their first four bytes stay what they were,
  * memory stays. */
 static void kept_slabs_keep(void **state)
 {
@@ -220,6 +225,41 @@ static void kept_slabs_keep(void **state)
 		assert_int_equal(e->generation, i);
 	}
 	assert_int_equal(hr_slab_index(&s, hr_slab_alloc(&s)), 1);
+	hr_slab_fini(&s);
+}
+
+/* The handle directory: the same, but chunks go back and are then read as zeros. */
+static void readable_slabs_read_zeros(void **state)
+{
+	enum { N = 600000 };
+	uint32_t(*e)[2];
+	struct hr_slab s;
+
+	init(&s, sizeof(*e), N);
+	s.readable = true;
+	for (unsigned i = 1; i <= N; i++) {
+		e = hr_slab_alloc(&s);
+		(*e)[0] = i;
+	}
+	for (unsigned i = 1; i <= N; i++)
+		hr_slab_free(&s, hr_slab_at(&s, i));
+	assert_true(hr_slab_trim(&s, 1));
+	assert_int_equal(s.committed, 2);
+	for (unsigned i = 1; i <= N; i++) {
+		e = hr_slab_at(&s, i);
+		assert_int_equal((*e)[0], i < 524288 ? i : 0);
+	}
+	assert_false(hr_slab_trim(&s, 1));
+	for (unsigned i = 262144; i <= N; i++) {
+		e = hr_slab_at(&s, i);
+		assert_int_equal((*e)[0], 0);
+	}
+	/* And can be taken again. */
+	for (unsigned i = 1; i <= N; i++) {
+		e = hr_slab_alloc(&s);
+		assert_non_null(e);
+		(*e)[0] = i;
+	}
 	hr_slab_fini(&s);
 }
 
@@ -252,6 +292,9 @@ static void an_empty_hugepage_pool_is_no_failure(void **state)
 	}
 	for (unsigned i = 2 * PER_CHUNK; i > 0; i--)
 		hr_slab_free(&s, hr_slab_at(&s, i));
+	assert_true(hr_slab_trim(&s, 1));
+	assert_int_equal(s.committed, 2);
+	assert_false(hr_slab_trim(&s, 1));
 	assert_int_equal(s.committed, 1);
 	hr_slab_fini(&s);
 }
@@ -369,6 +412,8 @@ static void random_walk(void **state)
 		while (n > 0)
 			hr_slab_free(&s, held[--n]);
 		assert_int_equal(s.live, 0);
+		while (hr_slab_trim(&s, 1))
+			continue;
 		assert_int_equal(s.committed, 1);
 		hr_slab_fini(&s);
 	}
@@ -385,6 +430,7 @@ int main(void)
 		cmocka_unit_test(swinging_at_the_edge_keeps_the_spare),
 		cmocka_unit_test(holes_below_are_filled_before_the_top),
 		cmocka_unit_test(kept_slabs_keep),
+		cmocka_unit_test(readable_slabs_read_zeros),
 		cmocka_unit_test(nth_allocation_fails_on_request),
 		cmocka_unit_test(an_empty_hugepage_pool_is_no_failure),
 		cmocka_unit_test(bad_requests_get_a_sentence),
