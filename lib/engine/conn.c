@@ -19,24 +19,30 @@ static struct hr_dir_entry *dir_at(struct hr_worker *w, uint32_t i)
 	return hr_slab_at(&w->slab[HR_MEM_DIR], i);
 }
 
+static uint32_t *dir_floor(struct hr_worker *w, uint32_t i)
+{
+	return &w->dir_floor[i >> w->slab[HR_MEM_DIR].shift];
+}
+
+static bool dir_live(const struct hr_dir_entry *d)
+{
+	return d->generation & 1;
+}
+
 /* An entry of the directory; its generation survives from the last use. 0 without memory. */
 static uint32_t dir_take(struct hr_worker *w, uint32_t index)
 {
-	uint32_t i = w->dir_free;
-	struct hr_dir_entry *d;
+	struct hr_dir_entry *d = hr_slab_alloc(&w->slab[HR_MEM_DIR]);
+	uint32_t i;
 
-	if (i != 0) {
-		d = dir_at(w, i);
-		w->dir_free = d->index & ~HR_DIR_FREE;
-	} else {
-		d = hr_slab_alloc(&w->slab[HR_MEM_DIR]);
-		if (d == NULL)
-			return 0;
-		/* The directory never frees, so the slab counts its entries up from 1. */
-		i = hr_slab_index(&w->slab[HR_MEM_DIR], d);
-		must(i == w->slab[HR_MEM_DIR].live);
-		d->generation = 1;
-	}
+	if (d == NULL)
+		return 0;
+	i = hr_slab_index(&w->slab[HR_MEM_DIR], d);
+	w->dir_top = RTE_MAX(w->dir_top, i);
+	if (d->generation == 0)
+		d->generation = *dir_floor(w, i);
+	d->generation++;
+	must(dir_live(d));
 	d->index = index;
 	return i;
 }
@@ -44,10 +50,19 @@ static uint32_t dir_take(struct hr_worker *w, uint32_t index)
 static void dir_put(struct hr_worker *w, uint32_t i)
 {
 	struct hr_dir_entry *d = dir_at(w, i);
+	uint32_t *floor = dir_floor(w, i);
 
 	d->generation++;
-	d->index = HR_DIR_FREE | w->dir_free;
-	w->dir_free = i;
+	if ((int32_t)(d->generation - *floor) > 0)
+		*floor = d->generation;
+	hr_slab_free(&w->slab[HR_MEM_DIR], d);
+}
+
+struct conn *hr_conn_of(struct hr_worker *w, uint32_t i)
+{
+	const struct hr_dir_entry *d = dir_at(w, i);
+
+	return dir_live(d) ? hr_conn_at(w, d->index) : NULL;
 }
 
 struct conn *hr_conn_alloc(struct hr_worker *w)
@@ -249,14 +264,11 @@ void hr_conn_reap(struct hr_worker *w)
 
 void hr_conn_free_all(struct hr_worker *w)
 {
-	for (uint32_t i = 1; i <= w->slab[HR_MEM_DIR].live; i++) {
-		struct hr_dir_entry *d = dir_at(w, i);
-		struct conn *c;
+	for (uint32_t i = 1; i <= w->dir_top; i++) {
+		struct conn *c = hr_conn_of(w, i);
 
-		if (d->index & HR_DIR_FREE)
-			continue;
-		c = hr_conn_at(w, d->index);
-		hr_tcp_release(&w->tcp, &c->tcb);
+		if (c != NULL)
+			hr_tcp_release(&w->tcp, &c->tcb);
 	}
 	for (uint32_t i = w->done.head; i != 0; i = hr_conn_at(w, i)->ready_next)
 		hr_tcp_release(&w->tcp, &hr_conn_at(w, i)->tcb);

@@ -49,15 +49,18 @@ struct conn {
 };
 _Static_assert(sizeof(struct conn) == 256, "four cache lines");
 
-/* One per handle ever in use at once; never given back, so that a stale handle is always
- * recognised. */
+/*
+ * One per live handle. The generation counts up with each taking and each freeing, so that it is
+ * odd while the handle is good. Memory of entries that are all free goes back: then zeros are read
+ * there, and the next generation is above all that handles of that memory ever had. A stale handle
+ * is always recognised.
+ */
 struct hr_dir_entry {
 	uint32_t generation;
-	uint32_t index; /* of the connection, or HR_DIR_FREE and the next free entry */
+	uint32_t index; /* of the connection, or the slab's */
 };
 
 #define HR_DIR_BITS  26
-#define HR_DIR_FREE  BIT(31)
 #define HR_MAX_CONNS (BIT(HR_DIR_BITS) - 1)
 
 /* A connection with a handle, all engine fields set, in no list and not in the table; NULL without
@@ -74,6 +77,9 @@ void hr_conn_untable(struct hr_worker *w, struct conn *c);
 void hr_conn_reap(struct hr_worker *w);
 /* All connections, without a word: hr_engine_destroy(). */
 void hr_conn_free_all(struct hr_worker *w);
+
+/* The connection of directory entry i, 1..w->dir_top, or NULL. */
+struct conn *hr_conn_of(struct hr_worker *w, uint32_t i);
 
 /* Queue for the output stage. */
 void hr_conn_dirty(struct hr_worker *w, struct conn *c);

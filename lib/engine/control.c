@@ -79,7 +79,7 @@ void hr_unreachable(void *worker, uint16_t nexthop)
 	w->dirty_look = UINT32_MAX;
 	/* One walk serves all next hops that failed; it starts over a whole round with each. */
 	if (hr_nexthop(w->ip, nexthop)->state == NH_FAILED)
-		w->sweep_left = w->slab[HR_MEM_DIR].live;
+		w->sweep_left = w->dir_top;
 }
 
 /* RFC 1122 3.3.1.4 and 4.2.3.9: a SYN that cannot leave is over; what is established keeps trying
@@ -98,12 +98,12 @@ void hr_sweep(struct hr_worker *w)
 
 	w->sweep_left -= n;
 	while (n-- > 0) {
-		const struct hr_dir_entry *d;
+		struct conn *c;
 
-		if (++w->sweep > w->slab[HR_MEM_DIR].live)
+		if (++w->sweep > w->dir_top)
 			w->sweep = 1;
-		d = hr_slab_at(&w->slab[HR_MEM_DIR], w->sweep);
-		if ((d->index & HR_DIR_FREE) == 0)
-			sweep_conn(w, hr_conn_at(w, d->index));
+		c = hr_conn_of(w, w->sweep);
+		if (c != NULL)
+			sweep_conn(w, c);
 	}
 }

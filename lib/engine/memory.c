@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include <rte_errno.h>
 #include <rte_ether.h>
@@ -122,8 +123,13 @@ int hr_memory_init(struct hr_worker *w, char *err, size_t errlen)
 			&w->slab[i], slabs[i].name, slabs[i].size, slabs[i].max, -1, err, errlen);
 		if (rc < 0)
 			return rc;
-		w->slab[i].keep = i == HR_MEM_DIR || i == HR_MEM_TIMER;
+		w->slab[i].keep = i == HR_MEM_TIMER;
+		w->slab[i].readable = i == HR_MEM_DIR;
 	}
+	w->dir_floor = calloc(w->slab[HR_MEM_DIR].chunks, sizeof(*w->dir_floor));
+	if (w->dir_floor == NULL)
+		return hr_error(
+			err, errlen, -ENOMEM, "engine %s: no memory for its handles", w->e->name);
 	table.slab[HR_REF_CONN] = &w->slab[HR_MEM_CONN];
 	table.slab[HR_REF_SYN] = &w->slab[HR_MEM_SYN];
 	table.slab[HR_REF_TW4] = &w->slab[HR_MEM_TW4];
@@ -140,4 +146,5 @@ void hr_memory_fini(struct hr_worker *w)
 	for (unsigned i = 0; i < HR_MEM_COUNT; i++)
 		if (w->slab[i].base != NULL)
 			hr_slab_fini(&w->slab[i]);
+	free(w->dir_floor);
 }

@@ -198,10 +198,10 @@ const struct hr_metrics *hr_worker_metrics(const struct hr_worker *w)
 
 void hr_worker_check(struct hr_worker *w)
 {
-	for (uint32_t i = 1; i <= w->slab[HR_MEM_DIR].live; i++) {
-		const struct hr_dir_entry *d = hr_slab_at(&w->slab[HR_MEM_DIR], i);
+	for (uint32_t i = 1; i <= w->dir_top; i++) {
+		const struct conn *c = hr_conn_of(w, i);
 
-		if ((d->index & HR_DIR_FREE) == 0)
-			hr_tcb_check(&w->tcp, &hr_conn_at(w, d->index)->tcb);
+		if (c != NULL)
+			hr_tcb_check(&w->tcp, &c->tcb);
 	}
 }

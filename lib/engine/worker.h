@@ -135,8 +135,9 @@ struct hr_worker {
 	uint32_t tx_spares;
 	struct hr_wheel wheel, app_wheel;
 	uint32_t conns_live;
-	uint32_t dir_free;  /* head of the free directory entries */
-	uint32_t turn_slab; /* whose memory is looked at next */
+	uint32_t dir_top;    /* highest directory entry ever in use */
+	uint32_t *dir_floor; /* by chunk of the directory: no handle has a higher generation */
+	uint32_t turn_slab;  /* whose memory is looked at next */
 
 	struct hr_slab slab[HR_MEM_COUNT];
 	struct tcp_ctx tcp;
@@ -353,14 +354,13 @@ static inline hr_conn hr_conn_handle(const struct hr_worker *w, const struct con
 /* The connection of a live handle, or NULL. */
 static inline struct conn *hr_conn_get(struct hr_worker *w, hr_conn h)
 {
-	const struct hr_slab *dir = &w->slab[HR_MEM_DIR];
 	uint32_t i = (uint32_t)h & HR_MAX_CONNS;
 	const struct hr_dir_entry *d;
 
-	if (i == 0 || i > dir->live || ((uint32_t)h >> HR_DIR_BITS) != w->index)
+	if (i == 0 || i > w->dir_top || ((uint32_t)h >> HR_DIR_BITS) != w->index)
 		return NULL;
-	d = hr_slab_at(dir, i);
-	if (d->generation != (uint32_t)(h >> 32) || (d->index & HR_DIR_FREE) != 0)
+	d = hr_slab_at(&w->slab[HR_MEM_DIR], i);
+	if (d->generation != (uint32_t)(h >> 32) || (d->generation & 1) == 0)
 		return NULL;
 	return hr_conn_at(w, d->index);
 }

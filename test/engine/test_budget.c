@@ -182,6 +182,49 @@ static void test_all_abort(void **state)
 	crowd_close(d);
 }
 
+/* The directory goes back when its connections have ended, piece by piece, and a handle of then is
+ * stale for ever, also when its entry is used again. */
+static void test_directory_goes_back(void **state)
+{
+	enum { N = 600000 }; /* entries of three chunks */
+	hr_conn *old = calloc(N, sizeof(*old)), *new = calloc(N, sizeof(*new));
+	struct conn **c = calloc(N, sizeof(*c));
+	struct hr_slab *dir, *conns;
+	struct hr_worker *w;
+	struct pair p;
+
+	pair_open(&p, &(struct pair_opts){.max_conns = N});
+	w = pair_worker(&p, PAIR_A, 0);
+	dir = hr_worker_slab(w, HR_MEM_DIR);
+	conns = hr_worker_slab(w, HR_MEM_CONN);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < N; i++) {
+			c[i] = hr_conn_alloc(w);
+			new[i] = hr_conn_handle(w, c[i]);
+			assert_ptr_equal(hr_conn_get(w, new[i]), c[i]);
+			assert_true(old[i] == 0 || hr_conn_get(w, old[i]) == NULL);
+			assert_true(old[i] != new[i]);
+		}
+		assert_int_equal(dir->committed, 3);
+		for (unsigned i = 0; i < N; i++)
+			hr_conn_discard(w, c[i]);
+		for (uint32_t turns = 0; dir->committed + conns->committed > 2; turns++) {
+			uint32_t before = dir->committed + conns->committed;
+
+			(void)hr_worker_turn(w);
+			assert_true(before - dir->committed - conns->committed <= HR_TURN_CHUNKS);
+			assert_true(turns < 1000);
+		}
+		for (unsigned i = 0; i < N; i++)
+			assert_null(hr_conn_get(w, new[i]));
+		memcpy(old, new, N * sizeof(*old));
+	}
+	pair_close(&p);
+	free(old);
+	free(new);
+	free(c);
+}
+
 static int start(void **state)
 {
 	test_eal_start(256);
@@ -193,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_port),
 		cmocka_unit_test(test_all_abort),
+		cmocka_unit_test(test_directory_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -96,11 +96,11 @@ void sim_oracle_turn(struct world *w, enum sim_side side, unsigned worker)
 {
 	struct hr_worker *hw = hr_engine_worker(w->engine[side], worker);
 
-	for (uint32_t i = 1; i <= hw->slab[HR_MEM_DIR].live; i++) {
-		const struct hr_dir_entry *d = hr_slab_at(&hw->slab[HR_MEM_DIR], i);
+	for (uint32_t i = 1; i <= hw->dir_top; i++) {
+		struct conn *c = hr_conn_of(hw, i);
 
-		if ((d->index & HR_DIR_FREE) == 0)
-			watch(w, side, worker, hw, hr_conn_at(hw, d->index));
+		if (c != NULL)
+			watch(w, side, worker, hw, c);
 	}
 }
 
