@@ -185,6 +185,11 @@ static void asked(struct hr_worker *w, uint32_t n, uint32_t dirty, uint32_t agai
 		w->dirty_look = look > n ? look - n : 0;
 }
 
+static bool no_room(struct hr_worker *w, const struct conn *c)
+{
+	return hr_tx_room(w, hr_nexthop(w->ip, c->nexthop)->port) < 2;
+}
+
 void hr_tx_run(struct hr_worker *w)
 {
 	uint32_t dirty = w->dirty.n, most = RTE_MIN(dirty, (uint32_t)HR_TURN_OUTPUT), n, again = 0;
@@ -202,11 +207,12 @@ void hr_tx_run(struct hr_worker *w)
 			w->dirty.tail = 0;
 		w->dirty.n--;
 		c->eflags &= (uint16_t)~EF_DIRTY;
-		/* What is closed holds memory that is wanted back, and says nothing more; a last
-		 * ACK that finds no room is asked for again by the peer's FIN. */
+		/* What is closed holds memory that is wanted back, and says nothing more. So does
+		 * what ended in order, but its last ACK waits for room in the port: without mbufs
+		 * it is asked for again by the peer's FIN. */
 		end = c->tcb.state == TCPS_CLOSED ? TX_IDLE : tx_conn(w, c);
 		if (c->eflags & EF_DONE)
-			end = TX_IDLE;
+			end = end == TX_STALLED && no_room(w, c) ? TX_STALLED : TX_IDLE;
 		else if (starved(w, c) && (end == TX_IDLE || end == TX_RESOLVING))
 			end = TX_STALLED;
 		hr_conn_rearm(w, c);

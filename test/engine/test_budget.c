@@ -88,7 +88,12 @@ static size_t taken(
 }
 
 static const struct hr_app client = {.on_open = opened, .on_data = taken, .on_close = closed};
-static const struct hr_app server = {.on_data = taken};
+static void leave(struct hr_worker *w, hr_conn c, void *user)
+{
+	(void)hr_close(w, c);
+}
+
+static const struct hr_app server = {.on_data = taken, .on_eof = leave};
 
 static bool all_opened(void *user)
 {
@@ -105,7 +110,7 @@ static struct hr_worker *worker(struct crowd *d)
 	return pair_worker(&d->p, PAIR_A, 0);
 }
 
-static struct crowd *crowd_open(void)
+static struct crowd *crowd_open(const struct hr_tcp_params *tcp)
 {
 	struct crowd *d = calloc(1, sizeof(*d));
 	struct hr_ip to = pair_ip(PAIR_B, 4, 0);
@@ -113,6 +118,7 @@ static struct crowd *crowd_open(void)
 	pair_open(&d->p, &(struct pair_opts){.wrap = narrow_wrap,
 				 .wrap_arg = &d->port,
 				 .mbufs = 16384,
+				 .tcp = tcp,
 				 .wire_args = ",depth=4096"});
 	assert_int_equal(hr_listen(d->p.e[PAIR_B], NULL, 7, &server, NULL, NULL), 0);
 	for (unsigned i = 0; i < CONNS; i++) {
@@ -135,7 +141,7 @@ static void crowd_close(struct crowd *d)
  * for it: not once for each of them. */
 static void test_full_port(void **state)
 {
-	struct crowd *d = crowd_open();
+	struct crowd *d = crowd_open(NULL);
 	struct hr_census c;
 
 	d->port.shut = true;
@@ -156,11 +162,40 @@ static void test_full_port(void **state)
 	crowd_close(d);
 }
 
+/* The ACK of the peer's FIN finds the port full: it waits for room like all others, and the peer
+ * need not ask for it. */
+static void test_last_ack_waits_for_room(void **state)
+{
+	struct crowd *d = crowd_open(NULL);
+	struct hr_census c;
+
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(hr_close(worker(d), d->c[i]), 0);
+	(void)hr_worker_turn(worker(d));
+	d->port.shut = true;
+	for (unsigned i = 100; i < 1000; i++)
+		assert_int_equal(hr_send(worker(d), d->c[i], "x", 1), 1);
+	(void)hr_worker_turn(worker(d));
+	for (unsigned i = 0; i < 20; i++)
+		pair_round(&d->p);
+	assert_int_equal(d->closed, 100);
+	d->port.shut = false;
+	for (unsigned i = 0; i < 100; i++)
+		pair_round(&d->p);
+	hr_worker_census(pair_worker(&d->p, PAIR_B, 0), &c);
+	assert_int_equal(c.conns, CONNS - 100);
+	assert_int_equal(pair_count(&d->p, PAIR_B, "retransmits"), 0);
+	hr_worker_census(worker(d), &c);
+	assert_int_equal(c.conns, CONNS - 100);
+	assert_int_equal(c.time_wait, 100);
+	crowd_close(d);
+}
+
 /* Everybody ends at once: callbacks, output and freeing take their share of each turn, and nothing
  * is forgotten when the worker sleeps until its deadline. */
 static void test_all_abort(void **state)
 {
-	struct crowd *d = crowd_open();
+	struct crowd *d = crowd_open(NULL);
 	unsigned turns = 0;
 
 	for (unsigned i = 0; i < CONNS; i++)
@@ -235,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_port),
+		cmocka_unit_test(test_last_ack_waits_for_room),
 		cmocka_unit_test(test_all_abort),
 		cmocka_unit_test(test_directory_goes_back),
 	};
