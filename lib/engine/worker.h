@@ -44,6 +44,7 @@
  * turn stays below 1 ms.
  */
 #define HR_TURN_TIMERS  64   /* wheel nodes fired, as many as packets; and application timers */
+#define HR_TURN_LATE    8    /* the same while output waits: for its turn, or for a port */
 #define HR_TURN_SYNS    64   /* half-open entries that are due */
 #define HR_TURN_TW      128  /* TIME-WAIT entries of each family that are over */
 #define HR_TURN_SWEEP   1024 /* connections looked at after a next hop failed */

@@ -23,11 +23,22 @@ static void conn_timer(void *worker, void *obj)
 		hr_conn_events(w, c, hr_tcp_expire(&w->tcp, &c->tcb, w->now_us));
 }
 
+/* More waits for output than a turn asks, or a port has not taken what it was given. */
+static bool congested(const struct hr_worker *w)
+{
+	for (unsigned p = 0; p < w->e->cfg.n_ports; p++)
+		if (w->stage[p].n > 0)
+			return true;
+	return w->dirty.n > HR_TURN_OUTPUT;
+}
+
 static void timers_run(struct hr_worker *w)
 {
-	uint32_t fired = hr_wheel_advance(&w->wheel, w->now_us, HR_TURN_TIMERS, conn_timer, w);
+	/* What fires wants to send: it would take the room of answers to what was received. */
+	uint32_t budget = unlikely(congested(w)) ? HR_TURN_LATE : HR_TURN_TIMERS;
+	uint32_t fired = hr_wheel_advance(&w->wheel, w->now_us, budget, conn_timer, w);
 
-	must(fired <= HR_TURN_TIMERS);
+	must(fired <= budget);
 	hr_count_n(&w->m, HR_C_timers_fired, fired);
 	hr_syn_expire(w);
 	hr_tw_expire(w);

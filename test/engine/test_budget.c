@@ -191,6 +191,30 @@ static void test_last_ack_waits_for_room(void **state)
 	crowd_close(d);
 }
 
+/* Everybody's keep-alive is due while the port takes nothing: probes do not queue up in front of
+ * it, but wait in the wheel, and what is received later is not answered behind all of them. */
+static void test_timers_wait_for_output(void **state)
+{
+	struct hr_tcp_params tcp = hr_tcp_params_default;
+	struct crowd *d;
+	struct hr_census c;
+
+	tcp.keepalive_ms = 10000;
+	d = crowd_open(&tcp);
+	d->port.shut = true;
+	d->p.now_us += 10000000;
+	for (unsigned turn = 0; turn < 100; turn++) {
+		(void)hr_worker_turn(worker(d));
+		hr_worker_census(worker(d), &c);
+		assert_true(c.dirty <= HR_TX_STAGE + HR_TURN_TIMERS + turn * HR_TURN_LATE);
+	}
+	assert_int_equal(hr_worker_deadline(worker(d)), d->p.now_us);
+	d->port.shut = false;
+	pair_run(&d->p, NULL, NULL, 1000000);
+	assert_int_equal(pair_count(&d->p, PAIR_A, "keepalive_probes"), CONNS);
+	crowd_close(d);
+}
+
 /* Everybody ends at once: callbacks, output and freeing take their share of each turn, and nothing
  * is forgotten when the worker sleeps until its deadline. */
 static void test_all_abort(void **state)
@@ -271,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_port),
 		cmocka_unit_test(test_last_ack_waits_for_room),
+		cmocka_unit_test(test_timers_wait_for_output),
 		cmocka_unit_test(test_all_abort),
 		cmocka_unit_test(test_directory_goes_back),
 	};
