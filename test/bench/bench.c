@@ -17,6 +17,9 @@
 #include "base/rng.h"
 #include "common/eal.h"
 
+#define FIXED_OPTIONS 5
+#define OWN           0x100 /* getopt's value of a bench's first own option */
+
 void bench_die(const struct bench *b, const char *fmt, ...)
 {
 	va_list ap;
@@ -231,6 +234,8 @@ static void usage(const struct bench *b)
 		"  --json      a line of JSON per figure\n"
 		"  --cpu N,N   where to run (default: the first two we may run on)\n",
 		b->name, BENCH_ROUNDS_MAX, b->rounds, b->max);
+	for (const struct bench_option *o = b->options; o != NULL && o->name != NULL; o++)
+		fprintf(stderr, "  --%s N  %s (default %lu)\n", o->name, o->help, *o->value);
 	exit(2);
 }
 
@@ -259,18 +264,25 @@ static bool read_cpus(struct bench *b, const char *text)
 
 static void options(struct bench *b, int argc, char **argv)
 {
-	static const struct option known[] = {{"rounds", 1, NULL, 'r'}, {"max", 1, NULL, 'm'},
-		{"quick", 0, NULL, 'q'}, {"json", 0, NULL, 'j'}, {"cpu", 1, NULL, 'c'},
-		{NULL, 0, NULL, 0}};
+	struct option known[FIXED_OPTIONS + BENCH_OPTIONS + 1] = {{"rounds", 1, NULL, 'r'},
+		{"max", 1, NULL, 'm'}, {"quick", 0, NULL, 'q'}, {"json", 0, NULL, 'j'},
+		{"cpu", 1, NULL, 'c'}};
 	char err[HR_ERRLEN];
 	uint64_t n = 0;
 	int c;
 
+	for (int i = 0; b->options != NULL && b->options[i].name != NULL; i++) {
+		must(i < BENCH_OPTIONS);
+		known[FIXED_OPTIONS + i] = (struct option){b->options[i].name, 1, NULL, OWN + i};
+	}
 	default_cpus(b);
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if ((c == 'r' || c == 'm') && hr_parse_count(optarg, &n, err, sizeof(err)) < 0)
+		if ((c == 'r' || c == 'm' || c >= OWN) &&
+			hr_parse_count(optarg, &n, err, sizeof(err)) < 0)
 			usage(b);
-		if (c == 'r' && n >= 1 && n <= BENCH_ROUNDS_MAX)
+		if (c >= OWN)
+			*b->options[c - OWN].value = n;
+		else if (c == 'r' && n >= 1 && n <= BENCH_ROUNDS_MAX)
 			b->rounds = (unsigned)n;
 		else if (c == 'm' && n >= 1)
 			b->max = n;

@@ -24,8 +24,18 @@ struct bench_figure {
 	double run[BENCH_ROUNDS_MAX];
 };
 
+/* An option of one bench: --NAME COUNT. The last one has no name. */
+struct bench_option {
+	const char *name;
+	uint64_t *value;
+	const char *help;
+};
+
+#define BENCH_OPTIONS 8
+
 struct bench {
 	const char *name;
+	const struct bench_option *options; /* NULL = none */
 	unsigned rounds;
 	uint64_t max; /* the largest number of entries, connections, ... */
 	bool quick;   /* tiny sizes: whether it runs at all, not how fast */
