@@ -152,7 +152,7 @@ static unsigned take_due(struct hr_worker *w, unsigned v6, uint32_t now_ms, uint
 {
 	unsigned got = 0;
 
-	for (; got < n && *budget > 0 && w->tw[v6].head != 0; --*budget) {
+	for (; *budget != 0 && got < n && w->tw[v6].head != 0; --*budget) {
 		const struct tcp_tw *tw = tw_at(w, v6, w->tw[v6].head);
 
 		/* A tombstone needs no time. */

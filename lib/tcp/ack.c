@@ -75,6 +75,17 @@ static bool window_input(struct tcb *t, const struct tcp_seg *s, uint32_t prior_
 	return changed;
 }
 
+/*
+ * The answer is to a SYN before the last one: a long way, or that SYN waited in this host for the
+ * neighbour's address. The second is common, and its second of RTT and half a second of RTTVAR
+ * would make for timeouts of 3 s for many round trips: the first data tells instead.
+ */
+static bool held_syn(const struct tcb *t, const struct tcp_ack *a, uint32_t ms, uint64_t now_us)
+{
+	return (t->flags & TF_TIMED_SYN) && a->prior_una == t->iss && a->wait_us != 0 &&
+	       ms > ((uint32_t)now_us - a->last_xmit_us) / 1000 + 1;
+}
+
 static void rtt_input(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint64_t now_us)
 {
 	/* Only retransmitted data was acknowledged: the echoed timestamp tells which transmission
@@ -83,7 +94,8 @@ static void rtt_input(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint6
 		int32_t ms = (int32_t)(tcp_tsval(t, now_us) - a->tsecr);
 
 		if (ms >= 0 && ms < 3600000 &&
-			(a->wait_us == 0 || (uint32_t)ms <= a->wait_us / 1000 + 1))
+			(a->wait_us == 0 || (uint32_t)ms <= a->wait_us / 1000 + 1) &&
+			!held_syn(t, a, (uint32_t)ms, now_us))
 			a->rtt_us = (uint32_t)hr_max(ms, 1) * 1000;
 	}
 	if (a->rtt_us != 0)

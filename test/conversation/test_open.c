@@ -307,6 +307,28 @@ static void syn_was_lost_but_timed(struct talk *v)
 	expect(v, talk_info(v).srtt_us == MS(20) && talk_info(v).rto_us == MS(200));
 }
 
+/* RTO-6: the first SYN is answered after the second has left, as when both waited for ARP: its 1020
+ * ms say nothing about the path. The first data does. */
+static void first_syn_waited_here(struct talk *v)
+{
+	given_syn_sent(v);
+	expect(v, v->n_said > 0);
+	uint32_t first = v->heard_tsval;
+
+	says_after(v, SEC(1), .flags = SYN, .ts = TS_ON);
+	v->heard_tsval = first;
+	after(v, MS(20));
+	hears(v, .flags = SYN | ACK, .seq = 0, .ack = 1, .mss = 1012, .ts = TS_ON);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .ts = TS_ON);
+	told(v, TCP_EV_OPEN);
+	expect(v, talk_info(v).rto_us == SEC(3));
+	app_sends(v, 500);
+	says(v, .flags = ACK, .seq = 1, .ack = 1, .len = 500, .ts = TS_ON);
+	after(v, MS(20));
+	hears(v, .flags = ACK, .seq = 1, .ack = 501, .ts = TS_ON);
+	expect(v, talk_info(v).srtt_us == MS(20) && talk_info(v).rto_us == MS(200));
+}
+
 /* MUST-11: passive origin: back to LISTEN, and nobody hears of it. */
 static void rst_in_syn_received_passive(struct talk *v)
 {
@@ -476,6 +498,7 @@ static const struct talk_test tests[] = {
 	TALK(connect_timeout),
 	TALK(syn_was_lost),
 	TALK(syn_was_lost_but_timed),
+	TALK(first_syn_waited_here),
 	TALK(rst_in_syn_received_passive),
 	TALK(rst_in_syn_received_active),
 	TALK(blind_rst_in_syn_received),
