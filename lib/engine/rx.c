@@ -7,7 +7,10 @@
  */
 #include <rte_prefetch.h>
 
+#include "base/mark.h"
 #include "engine/worker.h"
+
+#define RX_AHEAD 4u /* segments whose connection's other lines are on their way */
 
 void hr_rx_done(struct hr_worker *w, struct rte_mbuf *m, enum hr_drop why)
 {
@@ -79,23 +82,28 @@ static void parse(struct hr_worker *w, struct rx_batch *b, struct rte_mbuf **m, 
 	hr_count_n(&w->m, HR_C_rx_bytes, bytes);
 }
 
-/* One lookup per segment; a connection's four lines are on their way while the others are looked
- * up. */
+/* One lookup per segment, in two rounds: all lines of the entries that the buckets speak for are on
+ * their way before the first key is compared. */
 static void lookup(struct hr_worker *w, struct rx_batch *b)
 {
 	for (unsigned i = 0; i < b->n; i++) {
-		b->ref[i] = 0;
-		if (b->frame[i].kind != HR_FRAME_TCP)
-			continue;
-		b->ref[i] = hr_table_find(w->table, &b->key[i], b->hash[i]);
-		if (b->ref[i] != 0 && hr_ref_type(b->ref[i]) == HR_REF_CONN) {
-			const uint8_t *c = (const uint8_t *)hr_conn_at(w, hr_ref_index(b->ref[i]));
+		const uint8_t *e;
 
-			for (unsigned line = 0; line < sizeof(struct conn);
-				line += RTE_CACHE_LINE_SIZE)
-				rte_prefetch0(c + line);
-		}
+		b->ref[i] =
+			b->frame[i].kind == HR_FRAME_TCP ? hr_table_guess(w->table, b->hash[i]) : 0;
+		if (b->ref[i] == 0)
+			continue;
+		e = hr_table_entry(w->table, b->ref[i]);
+		rte_prefetch0(e);
+		if (hr_ref_type(b->ref[i]) != HR_REF_CONN)
+			continue;
+		rte_prefetch0(e + RTE_CACHE_LINE_SIZE);
+		rte_prefetch0(e + 2 * RTE_CACHE_LINE_SIZE);
+		rte_prefetch0(e + 3 * RTE_CACHE_LINE_SIZE);
 	}
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->frame[i].kind == HR_FRAME_TCP)
+			b->ref[i] = hr_table_confirm(w->table, &b->key[i], b->hash[i], b->ref[i]);
 }
 
 /* RFC 4861 7.3.1: progress of TCP says that the next hop is there. Not worth a store per ACK. */
@@ -165,6 +173,22 @@ static void segment(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_
 	}
 }
 
+/*
+ * The lines that a connection leads to: what it sent and what its application knows it by. Its own
+ * are there by now.
+ */
+static void fetch_behind(struct hr_worker *w, const struct rx_batch *b, unsigned i)
+{
+	const struct conn *c;
+
+	if (b->ref[i] == 0 || hr_ref_type(b->ref[i]) != HR_REF_CONN)
+		return;
+	c = hr_conn_at(w, hr_ref_index(b->ref[i]));
+	rte_prefetch0(c->user);
+	if (c->tcb.sendq != NULL)
+		rte_prefetch0(hr_mark(c->tcb.sendq, w->tcp.mark_off));
+}
+
 void hr_rx_burst(
 	struct hr_worker *w, unsigned port, struct rte_mbuf **m, unsigned n, enum rx_source source)
 {
@@ -176,7 +200,11 @@ void hr_rx_burst(
 	lookup(w, b);
 	hr_stage_end(w, HR_C_cycles_lookup);
 	memset(w->table_changed, 0, sizeof(w->table_changed));
+	for (unsigned i = 0; i < RTE_MIN(b->n, RX_AHEAD); i++)
+		fetch_behind(w, b, i);
 	for (unsigned i = 0; i < b->n; i++) {
+		if (i + RX_AHEAD < b->n)
+			fetch_behind(w, b, i + RX_AHEAD);
 		if (b->frame[i].kind != HR_FRAME_TCP) {
 			hr_control(w, b, i);
 			continue;

@@ -367,6 +367,26 @@ uint32_t hr_table_find(const struct hr_table *t, const struct hr_flow_key *k, ui
 	}
 }
 
+uint32_t hr_table_guess(const struct hr_table *t, uint64_t hash)
+{
+	const struct bucket *b = chain_of(t, hash);
+	uint32_t hits = match(b, tag_of(hash));
+
+	return hits != 0 ? b->ref[__builtin_ctz(hits)] : 0;
+}
+
+const void *hr_table_entry(const struct hr_table *t, uint32_t ref)
+{
+	return key_of(t, ref);
+}
+
+uint32_t hr_table_confirm(
+	const struct hr_table *t, const struct hr_flow_key *k, uint64_t hash, uint32_t guess)
+{
+	return likely(guess != 0 && hr_key_equal(k, key_of(t, guess))) ? guess
+								       : hr_table_find(t, k, hash);
+}
+
 int hr_table_insert(struct hr_table *t, const struct hr_flow_key *k, uint64_t hash, uint32_t ref)
 {
 	uint32_t no_spare = 0;

@@ -83,6 +83,10 @@ static void check_key(struct bed *b, uint32_t n)
 
 	hr_table_prefetch(b->table, hash);
 	assert_int_equal(hr_table_find(b->table, &k, hash), b->ref[n]);
+	/* The two rounds agree with the one, whatever was guessed. */
+	assert_int_equal(
+		hr_table_confirm(b->table, &k, hash, hr_table_guess(b->table, hash)), b->ref[n]);
+	assert_int_equal(hr_table_confirm(b->table, &k, hash, 0), b->ref[n]);
 }
 
 static void check_all(struct bed *b)
