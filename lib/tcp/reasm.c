@@ -7,7 +7,8 @@
  */
 #include "tcp/core.h"
 
-#define OOO_STEPS 1024
+#define OOO_STEPS     1024
+#define OOO_HINT_STEP 32
 
 static struct hr_mark *mark(const struct tcp_ctx *c, struct rte_mbuf *m)
 {
@@ -39,14 +40,29 @@ static bool trim(struct tcp_ctx *c, struct rte_mbuf *prev, struct rte_mbuf *next
 	return *len != 0;
 }
 
+static void forget(struct tcb_ext *x, const struct rte_mbuf *m)
+{
+	for (unsigned i = 0; i < OOO_HINTS; i++)
+		if (x->ooo_hint[i] == m)
+			x->ooo_hint[i] = NULL;
+}
+
+/* What came last is the first hint. The others are spread over the newest part of the tail, where a
+ * path that reorders puts what it held back. */
+static void remember(struct tcb_ext *x, struct rte_mbuf *m, bool tail)
+{
+	x->ooo_hint[0] = m;
+	if (tail && x->ooo_tick++ % OOO_HINT_STEP == 0)
+		x->ooo_hint[1 + x->ooo_tick / OOO_HINT_STEP % (OOO_HINTS - 1)] = m;
+}
+
 static void drop_after(struct tcp_ctx *c, struct tcb_ext *x, struct rte_mbuf *prev)
 {
 	struct rte_mbuf *m = mark(c, prev)->next;
 
 	x->ooo_bytes -= mark(c, m)->len;
 	x->ooo_true -= true_size(m);
-	if (x->ooo_hint == m)
-		x->ooo_hint = NULL;
+	forget(x, m);
 	if (m == prev) {
 		x->ooo = NULL;
 	} else {
@@ -60,6 +76,8 @@ static void drop_after(struct tcp_ctx *c, struct tcb_ext *x, struct rte_mbuf *pr
 static void insert_after(
 	struct tcp_ctx *c, struct tcb_ext *x, struct rte_mbuf *prev, struct rte_mbuf *m)
 {
+	bool tail = x->ooo == NULL || prev == x->ooo;
+
 	if (x->ooo == NULL) {
 		mark(c, m)->next = m;
 		x->ooo = m;
@@ -74,14 +92,14 @@ static void insert_after(
 	}
 	x->ooo_bytes += mark(c, m)->len;
 	x->ooo_true += true_size(m);
-	x->ooo_hint = m;
+	remember(x, m, tail);
 }
 
 /*
  * The last mbuf that begins at or before seq, NULL when none does. The tail is tried first, because
- * most arrivals extend it, then what came last: holes are filled from the left. False: it is too
- * far from both. A peer that scatters single bytes over a large window must not make each packet
- * cost more than this.
+ * most arrivals extend it, then the hints: holes are filled from the left, and what was held back
+ * belongs not far behind the tail. False: it is too far from all. A peer that scatters single bytes
+ * over a large window must not make each packet cost more than this.
  */
 static bool find_prev(struct tcp_ctx *c, struct tcb_ext *x, uint32_t seq, struct rte_mbuf **prev)
 {
@@ -95,8 +113,13 @@ static bool find_prev(struct tcp_ctx *c, struct tcb_ext *x, uint32_t seq, struct
 		*prev = x->ooo;
 		return true;
 	}
-	if (x->ooo_hint != NULL && seq_le(mark(c, x->ooo_hint)->seq, seq))
-		*prev = x->ooo_hint;
+	for (unsigned i = 0; i < OOO_HINTS; i++) {
+		struct rte_mbuf *h = x->ooo_hint[i];
+
+		if (h != NULL && seq_le(mark(c, h)->seq, seq) &&
+			(*prev == NULL || seq_gt(mark(c, h)->seq, mark(c, *prev)->seq)))
+			*prev = h;
+	}
 	m = mark(c, *prev != NULL ? *prev : x->ooo)->next;
 	for (; seq_le(mark(c, m)->seq, seq) && steps < OOO_STEPS; m = mark(c, m)->next, steps++)
 		*prev = m;
@@ -152,8 +175,7 @@ struct rte_mbuf *hr_reasm_pull(struct tcp_ctx *c, struct tcb *t)
 		}
 		x->ooo_bytes -= k->len;
 		x->ooo_true -= true_size(m);
-		if (x->ooo_hint == m)
-			x->ooo_hint = NULL;
+		forget(x, m);
 		if (m == x->ooo)
 			x->ooo = NULL;
 		else

@@ -223,15 +223,20 @@ struct tcp_cubic {
 	uint32_t est_acked;
 };
 
+#define OOO_HINTS 6
+
 /* What only some connections need. Taken by ext_get(), given back when all of it is idle. */
 struct tcb_ext {
 	/* receive side */
-	struct rte_mbuf *ooo;      /* circular by its tail, sorted by seq, no overlaps */
-	struct rte_mbuf *ooo_hint; /* one of them: what came last, NULL = none */
-	uint32_t ooo_bytes;        /* payload */
-	uint32_t ooo_true;         /* memory */
-	uint32_t ooo_fin;          /* sequence number of an out-of-order FIN */
+	struct rte_mbuf *ooo; /* circular by its tail, sorted by seq, no overlaps */
+	/* Some of them, where a search may begin: what came last, then newer parts of the tail;
+	 * NULL = none. */
+	struct rte_mbuf *ooo_hint[OOO_HINTS];
+	uint32_t ooo_bytes; /* payload */
+	uint32_t ooo_true;  /* memory */
+	uint32_t ooo_fin;   /* sequence number of an out-of-order FIN */
 	bool has_ooo_fin;
+	uint8_t ooo_tick; /* counts what extended the tail */
 	uint8_t n_sacks;
 	bool urg_pending; /* rcv_up is ahead of what was consumed */
 	bool ce_ack;      /* an ACK for ce_ack_nxt is due, with the mark before the last change */
@@ -326,7 +331,7 @@ struct tcb_ext {
 	};
 };
 
-_Static_assert(sizeof(struct tcb_ext) <= 384, "only some connections have one, but still");
+_Static_assert(sizeof(struct tcb_ext) <= 448, "only some connections have one, but still");
 
 struct tcp_ctx;
 

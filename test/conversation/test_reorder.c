@@ -301,15 +301,36 @@ static void a_place_too_far_away(struct talk *v)
 	}
 	hears(v, .flags = ACK, .seq = 3, .ack = 1, .len = 1); /* the head */
 	swallow(v);
-	hears(v, .flags = ACK, .seq = 3 + 4 * 1400, .ack = 1, .len = 1);
+	hears(v, .flags = ACK, .seq = 3 + 4 * 1200, .ack = 1, .len = 1);
 	dropped(v, DROP_tcp_ooo_full);
 	swallow(v);
 	hears(v, .flags = ACK, .seq = 3 + 4 * 500, .ack = 1, .len = 1);
 	dropped(v, DROP_NONE);
 	swallow(v);
-	hears(v, .flags = ACK, .seq = 3 + 4 * 1400, .ack = 1,
+	hears(v, .flags = ACK, .seq = 3 + 4 * 1200, .ack = 1,
 		.len = 1); /* not far from the last one */
 	dropped(v, DROP_NONE);
+	swallow(v);
+}
+
+/* A path that reorders, while a hole in front keeps thousands of segments here: each finds its
+ * place. */
+static void reordered_behind_a_hole(struct talk *v)
+{
+	v->params.rcv_buf_bytes = 8u << 20;
+	given_established(v, .sack = true, .ws = WS(7));
+	for (uint32_t i = 1; i <= 3000; i++) {
+		/* 1 3 2 4 6 5 ... */
+		uint32_t at = i % 3 == 2 ? i + 1 : i % 3 == 0 ? i - 1 : i;
+
+		hears(v, .flags = ACK, .seq = 1 + 100 * at, .ack = 1, .len = 100);
+		dropped(v, DROP_NONE);
+		swallow(v);
+	}
+	hears(v, .flags = ACK, .seq = 1, .ack = 1, .len = 100);
+	says(v, .flags = ACK, .seq = 1, .ack = 300101);
+	expect(v, v->m.c[HR_C_ooo_steps] <= 3000 * 33 / 3);
+	app_reads(v, 300100);
 	swallow(v);
 }
 
@@ -375,6 +396,7 @@ static const struct talk_test tests[] = {
 	TALK(out_of_order_memory_is_bounded),
 	TALK(holes_filled_from_the_left),
 	TALK(a_place_too_far_away),
+	TALK(reordered_behind_a_hole),
 	TALK(refused_for_memory_is_no_duplicate),
 	TALK(echo_over_a_hole),
 };
