@@ -13,6 +13,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,9 @@
 #define FINISH_US     200000  /* for the last FINs to leave */
 #define INT_DRAIN_US  800000  /* after SIGINT: somebody waits at the keyboard */
 #define TERM_DRAIN_US 4000000 /* after SIGTERM: the whole end stays below 5 s */
-#define MBUF_BYTES    4096u   /* one mbuf: without hugepages DPDK lets none cross a page */
+#define LINK_WAIT_MS  30000
+#define LINK_LOOK_MS  50
+#define MBUF_BYTES    4096u /* one mbuf: without hugepages DPDK lets none cross a page */
 #define MEMORY_FLOOR  (64u << 20)
 #define PCI_LEN       12 /* "0000:3b:00.0" */
 
@@ -335,6 +338,31 @@ static int start_roles(struct run *r, char *err, size_t errlen)
 	return 0;
 }
 
+/*
+ * A client on a port without a link would see every connection fail. The other end may only be
+ * starting (net_memif). A signal ends the wait.
+ */
+static int wait_for_link(const struct run *r, char *err, size_t errlen)
+{
+	struct hr_port *port = r->port[CLIENT];
+	struct pollfd signals = {.fd = r->signals, .events = POLLIN};
+	unsigned ms;
+
+	if (r->engine[CLIENT] == NULL || hr_port_link_up(port))
+		return 0;
+	fprintf(stderr, "%s: waiting for the link of %s\n", r->cfg->source,
+		r->cfg->side[CLIENT].port);
+	for (ms = 0; ms < LINK_WAIT_MS && !hr_port_link_up(port); ms += LINK_LOOK_MS)
+		if (poll(&signals, 1, LINK_LOOK_MS) > 0)
+			break;
+	if (hr_port_link_up(port))
+		return 0;
+	snprintf(err, errlen, "%s: %s has no link%s; is the other end there, and is it up?",
+		r->cfg->source, r->cfg->side[CLIENT].port,
+		ms < LINK_WAIT_MS ? ", and the wait was ended by a signal" : " after 30 s");
+	return -ENETDOWN;
+}
+
 static int exit_status(const struct run *r)
 {
 	const struct stats *s = &r->result.final.client;
@@ -355,7 +383,8 @@ int run_traffic(const struct config *cfg)
 	unsigned n = 0;
 	int status;
 
-	if (set_up(&r, err, sizeof(err)) < 0 || start_roles(&r, err, sizeof(err)) < 0) {
+	if (set_up(&r, err, sizeof(err)) < 0 || start_roles(&r, err, sizeof(err)) < 0 ||
+		wait_for_link(&r, err, sizeof(err)) < 0) {
 		fprintf(stderr, "%s\n", err);
 		tear_down(&r);
 		return EXIT_BAD;

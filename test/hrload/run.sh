@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # Short runs of hrload over a wire in memory, looked at from outside.
-# usage: run.sh HRLOAD report|configs|signals CONFIG_DIR
+# usage: run.sh HRLOAD report|configs|signals|link CONFIG_DIR
 set -u
 hrload=$(realpath "$1")
 what=$2
@@ -158,6 +158,26 @@ test_signals() {
 	# A second SIGINT does not wait for them at all.
 	signal 1 twice 'INT INT' 1000 both --duration 60s --path /bytes/999999999999 --concurrency 4
 	json "$tmp/twice.json" '.totals.active == 4'
+}
+
+# The other end of a memory interface comes later than DPDK waits for it, or not at all.
+test_link() {
+	memif=socket=$tmp/memif,socket-abstract=no
+	timeout -s INT 5 "$hrload" client --port "net_memif0,$memif,role=server" --address 198.18.1.1/16 --target 198.18.0.2:80 \
+		--no-huge >"$tmp/alone.txt" 2>&1
+	grep -q 'has no link, and the wait was ended by a signal; is the other end there' "$tmp/alone.txt" || {
+		bad "alone: no word about the link"
+		cat "$tmp/alone.txt"
+	}
+	(
+		sleep 5
+		exec "$hrload" server --port "net_memif0,$memif,role=client" --address 198.18.0.2/16 --no-huge
+	) >"$tmp/late.txt" 2>&1 &
+	pid=$!
+	run 0 early client --port "net_memif0,$memif,role=server" --address 198.18.1.1/16 --target 198.18.0.2:80 --connections 100
+	json "$tmp/early.json" '.totals.completed == 100 and .totals.failed == 0'
+	kill -TERM $pid
+	wait $pid || bad "late: the server ended with $?"
 }
 
 "test_$what"
