@@ -29,8 +29,7 @@ struct flow {
 	bool offload; /* the port fills in the TCP checksum */
 };
 
-/* RFC 6437: the same for all packets of a flow, and not to be guessed. */
-static uint32_t flow_label(const struct hr_worker *w, const struct hr_flow_key *k)
+uint32_t hr_tx_label(const struct hr_worker *w, const struct hr_flow_key *k)
 {
 	return (uint32_t)hr_siphash13(w->label_key, k, sizeof(*k)) & 0xfffff;
 }
@@ -41,7 +40,7 @@ static void flow_init(struct hr_worker *w, struct flow *f, const struct hr_nexth
 	f->key = k;
 	f->local = hr_laddr(w->ip, k->laddr_id);
 	f->v6 = hr_key_is6(k);
-	f->label = f->v6 ? flow_label(w, k) : 0;
+	f->label = f->v6 ? hr_tx_label(w, k) : 0;
 	f->nexthop = nexthop;
 	f->offload = (w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) != 0;
 }
@@ -128,32 +127,6 @@ static void cut(const struct tcp_out *o, uint32_t at, uint32_t len, struct tcp_o
 }
 
 /*
- * The segment that nearly all traffic consists of: IPv4, one piece, nothing special about it, and a
- * next hop whose address is known. The rest of this file makes the same bytes, slower.
- */
-static bool usual(struct hr_worker *w, const struct hr_nexthop *nh, const struct hr_flow_key *k,
-	struct conn *c, const struct tcp_out *o, uint16_t nexthop)
-{
-	struct rte_mbuf *m;
-	struct flow f;
-
-	if (hr_key_is6(k) || nh->state != NH_REACHABLE || !hr_usual_out(o) ||
-		(w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) || unlikely(w->plain))
-		return false;
-	m = hr_tx_payload(w, c, o->seq, o->payload_len, w->e->caps[nh->port].tx_segs);
-	hr_count(&w->m, HR_C_segs_out);
-	if (unlikely(m->nb_segs > 1)) {
-		flow_init(w, &f, nh, nexthop, k);
-		headers(w, &f, m, o);
-		return hr_nexthop_send(w->ip, nexthop, m, w->out_us);
-	}
-	hr_usual_write(
-		m, nh->l2, hr_laddr(w->ip, k->laddr_id)->v4, k->raddr4, k->lport, k->rport, o);
-	hr_tx_emit(w, nh->port, m);
-	return true;
-}
-
-/*
  * Payload bytes per frame when the port cuts segments, whole segments; 0: it does not, or not such
  * ones. All that ports are trusted with is what all of them do alike: identifications and urgent
  * pointers stay with us.
@@ -171,16 +144,14 @@ static uint32_t tso_payload(const struct hr_worker *w, unsigned port, const stru
 	return most < 2 * seg ? 0 : most / seg * seg;
 }
 
-bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key *k, struct conn *c,
-	const struct tcp_out *o)
+/* All that usual() leaves. */
+static __rte_noinline bool send_any(struct hr_worker *w, const struct hr_nexthop *nh,
+	uint16_t nexthop, const struct hr_flow_key *k, struct conn *c, const struct tcp_out *o)
 {
-	const struct hr_nexthop *nh = hr_nexthop(w->ip, nexthop);
 	uint32_t at = 0, most;
 	struct flow f;
 	bool ok = true;
 
-	if (likely(usual(w, nh, k, c, o, nexthop)))
-		return true;
 	flow_init(w, &f, nh, nexthop, k);
 	most = tso_payload(w, nh->port, o);
 	if (most == 0)
@@ -203,6 +174,54 @@ bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key 
 		at += len;
 	} while (at < o->payload_len);
 	return ok;
+}
+
+/* A segment of which everything is usual but its payload's place, in several mbufs. */
+static __rte_noinline bool usual_chain(struct hr_worker *w, const struct hr_nexthop *nh,
+	const struct hr_flow_key *k, struct rte_mbuf *m, const struct tcp_out *o, uint16_t nexthop)
+{
+	struct flow f;
+
+	flow_init(w, &f, nh, nexthop, k);
+	headers(w, &f, m, o);
+	return hr_nexthop_send(w->ip, nexthop, m, w->out_us);
+}
+
+/*
+ * The segment that nearly all traffic consists of: one piece, nothing special about it, and a
+ * next hop whose address is known. The rest of this file makes the same bytes, slower.
+ */
+static __rte_always_inline bool usual(struct hr_worker *w, const struct hr_nexthop *nh,
+	const struct hr_flow_key *k, struct conn *c, const struct tcp_out *o, uint16_t nexthop)
+{
+	const struct hr_ip *local;
+	struct rte_mbuf *m;
+
+	if (nh->state != NH_REACHABLE || !hr_usual_out(o) ||
+		(w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM) || unlikely(w->plain))
+		return false;
+	m = o->payload_len == 0
+		    ? hr_tx_spare(w)
+		    : hr_tx_payload(w, c, o->seq, o->payload_len, w->e->caps[nh->port].tx_segs);
+	hr_count(&w->m, HR_C_segs_out);
+	if (unlikely(m->nb_segs > 1))
+		return usual_chain(w, nh, k, m, o, nexthop);
+	local = hr_laddr(w->ip, k->laddr_id);
+	if (unlikely(hr_key_is6(k)))
+		hr_usual_write6(
+			m, nh->l2, local->b, k->raddr6, hr_tx_label(w, k), k->lport, k->rport, o);
+	else
+		hr_usual_write(m, nh->l2, local->v4, k->raddr4, k->lport, k->rport, o);
+	hr_tx_emit(w, nh->port, m);
+	return true;
+}
+
+bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key *k, struct conn *c,
+	const struct tcp_out *o)
+{
+	const struct hr_nexthop *nh = hr_nexthop(w->ip, nexthop);
+
+	return likely(usual(w, nh, k, c, o, nexthop)) || send_any(w, nh, nexthop, k, c, o);
 }
 
 bool hr_tx_reply(

@@ -22,10 +22,10 @@
  * per segment on the wire, down to 8. */
 #define SHARE_MIN 512u
 #define SEGS_MAX  8u
-/* Ethernet, IPv6 and the longest TCP header. */
-#define HEADERS_MAX (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) + 60)
 
-_Static_assert(HEADERS_MAX <= RTE_PKTMBUF_HEADROOM, "all headers fit in front of the payload");
+_Static_assert(HR_TX_HEADERS_MAX == RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) + 60, "all");
+_Static_assert(
+	HR_TX_HEADERS_MAX <= RTE_PKTMBUF_HEADROOM, "all headers fit in front of the payload");
 
 struct chain {
 	struct rte_mbuf *head, *last;
@@ -33,12 +33,6 @@ struct chain {
 	uint32_t room; /* payload bytes of an mbuf of ours */
 	bool ours;     /* the last one is: bytes may be appended */
 };
-
-static struct rte_mbuf *spare(struct hr_worker *w)
-{
-	must(w->tx_spares > 0);
-	return w->tx_spare[--w->tx_spares];
-}
 
 /* One more reference to a queued mbuf that nobody else holds: len bytes of it from data on. */
 static void take(struct rte_mbuf *m, const uint8_t *data, uint32_t len)
@@ -58,7 +52,7 @@ static bool takes_headers(const struct hr_worker *w, struct rte_mbuf *m, const u
 {
 	const struct hr_mark *mark = hr_mark(m, w->tcp.mark_off);
 
-	return data == (uint8_t *)m->buf_addr + mark->off && mark->off >= HEADERS_MAX &&
+	return data == (uint8_t *)m->buf_addr + mark->off && mark->off >= HR_TX_HEADERS_MAX &&
 	       RTE_MBUF_DIRECT(m);
 }
 
@@ -116,7 +110,7 @@ static void copy(struct hr_worker *w, struct conn *c, struct chain *k, uint32_t 
 		uint32_t n;
 
 		if (!k->ours || rte_pktmbuf_tailroom(k->last) == 0)
-			link_mbuf(k, spare(w), true);
+			link_mbuf(k, hr_tx_spare(w), true);
 		n = RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(k->last));
 		gather(w, c, seq, n,
 			(uint8_t *)k->last->buf_addr + k->last->data_off + k->last->data_len);
@@ -142,13 +136,13 @@ static bool share(struct hr_worker *w, struct chain *k, struct rte_mbuf *m, cons
 	if (k->left < head + 1 + rest || w->tx_spares < ours + rest)
 		return false;
 	if (head)
-		link_mbuf(k, spare(w), false);
+		link_mbuf(k, hr_tx_spare(w), false);
 	if (alone) {
 		take(m, data, len);
 		link_mbuf(k, m, false);
 		return true;
 	}
-	to = spare(w);
+	to = hr_tx_spare(w);
 	rte_pktmbuf_attach(to, m);
 	to->data_off = (uint16_t)(data - (const uint8_t *)m->buf_addr);
 	to->data_len = (uint16_t)len;
@@ -189,7 +183,7 @@ struct rte_mbuf *hr_tx_payload(
 		return m;
 	if (segs > 1 && len >= SHARE_MIN)
 		return chained(w, c, seq, len, segs);
-	m = spare(w);
+	m = hr_tx_spare(w);
 	if (len > 0) {
 		to = rte_pktmbuf_append(m, (uint16_t)len);
 		must(to != NULL);

@@ -24,11 +24,13 @@
 #include "port/port.h"
 #include "proto/frame.h"
 
-#define HR_RX_BURST        64
-#define HR_CHANGED_WORDS   16
-#define HR_TX_STAGE        512 /* frames waiting for a port */
-#define HR_TX_SPARE        128 /* mbufs at hand for sending, so that what the core emits can be sent */
-#define HR_RST_BUCKETS     256
+#define HR_RX_BURST      64
+#define HR_CHANGED_WORDS 16
+#define HR_TX_STAGE      512 /* frames waiting for a port */
+#define HR_TX_SPARE      128 /* mbufs at hand for sending, so that what the core emits can be sent */
+#define HR_RST_BUCKETS   256
+/* In front of payload: Ethernet, IPv6 and the longest TCP header. */
+#define HR_TX_HEADERS_MAX  (14 + 40 + 60)
 #define HR_TX_RESERVE      32          /* of them: for segments without payload */
 #define HR_TX_STALL_US     100         /* when to try again what pool or port refused */
 #define HR_TX_STALL_MAX_US 6400        /* the same after many attempts in vain */
@@ -326,6 +328,9 @@ uint32_t hr_tx_room(struct hr_worker *w, unsigned port);
 bool hr_tx_send(struct hr_worker *w, uint16_t nexthop, const struct hr_flow_key *k, struct conn *c,
 	const struct tcp_out *o);
 
+/* RFC 6437: the same for all packets of a flow, and not to be guessed. */
+uint32_t hr_tx_label(const struct hr_worker *w, const struct hr_flow_key *k);
+
 /* --- tx_payload.c --- */
 /*
  * [seq, seq + len) of the send queue as a packet without headers, but with room for all of them in
@@ -364,6 +369,13 @@ static inline struct conn *hr_conn_get(struct hr_worker *w, hr_conn h)
 	if (d->generation != (uint32_t)(h >> 32) || (d->generation & 1) == 0)
 		return NULL;
 	return hr_conn_at(w, d->index);
+}
+
+/* An empty mbuf with headroom; it was seen before that there is one. */
+static inline struct rte_mbuf *hr_tx_spare(struct hr_worker *w)
+{
+	must(w->tx_spares > 0);
+	return w->tx_spare[--w->tx_spares];
 }
 
 static inline struct tcp_syn *hr_syn_at(struct hr_worker *w, uint32_t index)

@@ -100,5 +100,9 @@ bool hr_usual_out(const struct tcp_out *o);
  */
 void hr_usual_write(struct rte_mbuf *m, const uint8_t l2[14], uint32_t src, uint32_t dst,
 	uint16_t sport, uint16_t dport, const struct tcp_out *o);
+/* The same for IPv6, as hr_ip6_write() makes them. */
+void hr_usual_write6(struct rte_mbuf *m, const uint8_t l2[14], const uint8_t src[16],
+	const uint8_t dst[16], uint32_t label, uint16_t sport, uint16_t dport,
+	const struct tcp_out *o);
 
 #endif

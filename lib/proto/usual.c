@@ -6,10 +6,7 @@
  * parser and writer, which decide as if this file did not exist: the unit test proto_usual holds
  * both against each other.
  */
-#include "proto/internal.h"
-
-#include <rte_ether.h>
-#include <rte_tcp.h>
+#include "proto/usual.h"
 
 #define L3_OFF RTE_ETHER_HDR_LEN
 #define L4_OFF (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr))
@@ -106,16 +103,6 @@ bool hr_usual_parse(struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f
 	return true;
 }
 
-static void store64(uint8_t *p, uint64_t v)
-{
-	memcpy(p, &v, sizeof(v));
-}
-
-static void store32(uint8_t *p, uint32_t v)
-{
-	memcpy(p, &v, sizeof(v));
-}
-
 bool hr_usual_out(const struct tcp_out *o)
 {
 	const uint8_t syn = TCPO_MSS | TCPO_SACK_OK | TCPO_TS | TCPO_WSCALE;
@@ -125,60 +112,70 @@ bool hr_usual_out(const struct tcp_out *o)
 	       (o->payload_len <= o->seg_size || o->payload_len == 0);
 }
 
+/* Options in front of the payload; returns their length and the sum of both. */
+static __rte_always_inline unsigned put_options(
+	const struct rte_mbuf *m, const struct tcp_out *o, uint64_t *sum)
+{
+	uint8_t *payload = rte_pktmbuf_mtod(m, uint8_t *), *p;
+
+	*sum = m->data_len != 0 ? hr_sum_bytes(payload, m->data_len) : 0;
+	if (o->opts == 0)
+		return 0;
+	if (o->opts == TCPO_TS) {
+		p = payload - HR_NOP_NOP_TS_LEN;
+		*sum += hr_usual_ts(p, HR_NOP_NOP_TS, o->tsval, o->tsecr);
+		return HR_NOP_NOP_TS_LEN;
+	}
+	uint32_t mss = rte_cpu_to_be_32(HR_SYN_MSS << 16 | o->mss_opt);
+	uint32_t shift = rte_cpu_to_be_32(HR_SYN_WSCALE << 8 | o->wscale);
+
+	p = payload - HR_LINUX_SYN_LEN;
+	hr_store32(p, mss);
+	hr_store32(p + 16, shift);
+	*sum += (uint64_t)mss + shift + hr_usual_ts(p + 4, HR_SYN_SACK_TS, o->tsval, o->tsecr);
+	return HR_LINUX_SYN_LEN;
+}
+
+static struct hr_usual usual_of(uint16_t sport, uint16_t dport, const struct tcp_out *o)
+{
+	return (struct hr_usual){.ports = (uint32_t)dport << 16 | sport,
+		.seq = o->seq,
+		.ack = o->flags & TCPF_ACK ? o->ack : 0,
+		.wnd = o->wnd,
+		.flags = o->flags,
+		.ttl = o->ttl,
+		.tos = o->tos};
+}
+
+/* m begins at eth instead of where its payload does. */
+static void begin_at(struct rte_mbuf *m, const uint8_t *eth)
+{
+	uint16_t headers = (uint16_t)(rte_pktmbuf_mtod(m, uint8_t *) - eth);
+
+	m->data_off -= headers;
+	m->data_len += headers;
+	m->pkt_len = m->data_len;
+}
+
 void hr_usual_write(struct rte_mbuf *m, const uint8_t l2[RTE_ETHER_HDR_LEN], uint32_t src,
 	uint32_t dst, uint16_t sport, uint16_t dport, const struct tcp_out *o)
 {
-	unsigned opt_len = o->opts == 0         ? 0
-			   : o->opts == TCPO_TS ? HR_NOP_NOP_TS_LEN
-						: HR_LINUX_SYN_LEN;
-	unsigned hdr_len = (unsigned)sizeof(struct rte_tcp_hdr) + opt_len;
-	unsigned l4_len = hdr_len + m->data_len, total = sizeof(struct rte_ipv4_hdr) + l4_len;
-	uint8_t *payload = rte_pktmbuf_mtod(m, uint8_t *), *tcp = payload - hdr_len;
-	uint8_t *ip = tcp - sizeof(struct rte_ipv4_hdr), *eth = ip - RTE_ETHER_HDR_LEN;
-	uint64_t addresses = (uint64_t)src + dst, sum;
-	uint32_t ports = rte_cpu_to_be_32((uint32_t)sport << 16 | dport);
-	uint32_t seq = rte_cpu_to_be_32(o->seq);
-	uint32_t ack = o->flags & TCPF_ACK ? rte_cpu_to_be_32(o->ack) : 0;
-	uint32_t rest =
-		rte_cpu_to_be_32((uint32_t)hdr_len / 4 << 28 | (uint32_t)o->flags << 16 | o->wnd);
-	uint32_t first = rte_cpu_to_be_32((RTE_IPV4_VHL_DEF << 8 | (uint32_t)o->tos) << 16 | total);
-	uint32_t second = RTE_BE32(RTE_IPV4_HDR_DF_FLAG);
-	uint32_t third = rte_cpu_to_be_32((uint32_t)o->ttl << 24 | IPPROTO_TCP << 16);
+	struct hr_usual u = usual_of(sport, dport, o);
+	uint64_t sum;
+	unsigned hdr_len = (unsigned)sizeof(struct rte_tcp_hdr) + put_options(m, o, &sum);
+	uint8_t *tcp = rte_pktmbuf_mtod(m, uint8_t *) - hdr_len;
 
-	/* From the values: what was just written would have to be waited for. */
-	sum = addresses + RTE_BE16(IPPROTO_TCP) + rte_cpu_to_be_16((uint16_t)l4_len) + ports + seq +
-	      ack + rest;
-	if (o->opts != 0) {
-		uint32_t tsval = rte_cpu_to_be_32(o->tsval), tsecr = rte_cpu_to_be_32(o->tsecr);
-		uint32_t kind = HR_NOP_NOP_TS;
-		uint8_t *p = tcp + sizeof(struct rte_tcp_hdr);
+	begin_at(m, hr_usual_front(tcp, hdr_len, m->data_len, sum, l2, src, dst, &u));
+}
 
-		if (unlikely(opt_len == HR_LINUX_SYN_LEN)) {
-			uint32_t mss = rte_cpu_to_be_32(HR_SYN_MSS << 16 | o->mss_opt);
-			uint32_t shift = rte_cpu_to_be_32(HR_SYN_WSCALE << 8 | o->wscale);
+void hr_usual_write6(struct rte_mbuf *m, const uint8_t l2[RTE_ETHER_HDR_LEN], const uint8_t src[16],
+	const uint8_t dst[16], uint32_t label, uint16_t sport, uint16_t dport,
+	const struct tcp_out *o)
+{
+	struct hr_usual u = usual_of(sport, dport, o);
+	uint64_t sum;
+	unsigned hdr_len = (unsigned)sizeof(struct rte_tcp_hdr) + put_options(m, o, &sum);
+	uint8_t *tcp = rte_pktmbuf_mtod(m, uint8_t *) - hdr_len;
 
-			kind = HR_SYN_SACK_TS;
-			store32(p, mss);
-			store32(p + 16, shift);
-			sum += (uint64_t)mss + shift;
-			p += 4;
-		}
-		store32(p, kind);
-		store64(p + 4, tsval | (uint64_t)tsecr << 32);
-		sum += (uint64_t)kind + tsval + tsecr;
-	}
-	if (m->data_len != 0)
-		sum += hr_sum_bytes(payload, m->data_len);
-	store64(tcp, ports | (uint64_t)seq << 32);
-	store64(tcp + 8, ack | (uint64_t)rest << 32);
-	store32(tcp + 16, (uint16_t)~hr_sum_fold(sum));
-	sum = addresses + first + second + third;
-	third |= (uint32_t)(uint16_t)~hr_sum_fold(sum) << 16;
-	store64(ip, first | (uint64_t)second << 32);
-	store64(ip + 8, third | (uint64_t)src << 32);
-	store32(ip + 16, dst);
-	memcpy(eth, l2, RTE_ETHER_HDR_LEN);
-	m->data_off -= (uint16_t)(payload - eth);
-	m->data_len = (uint16_t)(RTE_ETHER_HDR_LEN + total);
-	m->pkt_len = m->data_len;
+	begin_at(m, hr_usual_front6(tcp, hdr_len, m->data_len, sum, l2, src, dst, label, &u));
 }

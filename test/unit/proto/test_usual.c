@@ -99,6 +99,50 @@ static void test_write(void **state)
 	}
 }
 
+static void write_plain6(struct rte_mbuf *m, const uint8_t src[16], const uint8_t dst[16],
+	uint32_t label, uint16_t sport, uint16_t dport, const struct tcp_out *o)
+{
+	uint16_t len = (uint16_t)(sizeof(struct rte_tcp_hdr) + hr_tcp_options_len(o)), sum;
+	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, len);
+	uint16_t payload_len = (uint16_t)m->pkt_len;
+
+	hr_tcp_header_write(p, o, sport, dport);
+	p = (uint8_t *)rte_pktmbuf_prepend(m, sizeof(struct rte_ipv6_hdr));
+	hr_ip6_write(p, src, dst, IPPROTO_TCP, o->ttl, o->tos, label, payload_len);
+	sum = hr_l4_checksum(m, 0, sizeof(struct rte_ipv6_hdr));
+	memcpy(p + sizeof(struct rte_ipv6_hdr) + 16, &sum, sizeof(sum));
+	memcpy(rte_pktmbuf_prepend(m, sizeof(l2)), l2, sizeof(l2));
+}
+
+static void test_write6(void **state)
+{
+	struct hr_rng rng;
+	uint8_t bytes[1440];
+
+	hr_rng_seed(&rng, 20261201);
+	for (unsigned i = 0; i < 50000; i++) {
+		struct tcp_out o = random_out(&rng);
+		unsigned len = hr_rng_below(&rng, i % 16 == 0 ? sizeof(bytes) : 70);
+		uint32_t label = hr_rng_below(&rng, 1u << 20);
+		uint16_t sport = (uint16_t)hr_rng_u64(&rng), dport = (uint16_t)hr_rng_u64(&rng);
+		uint8_t addresses[32];
+		struct draft a, b;
+
+		for (unsigned k = 0; k < len; k++)
+			bytes[k] = i % 8 == 0 ? 0xff : (uint8_t)hr_rng_u64(&rng);
+		for (unsigned k = 0; k < sizeof(addresses); k++)
+			addresses[k] = i % 8 == 1 ? 0xff : (uint8_t)hr_rng_u64(&rng);
+		draft(&a, bytes, len);
+		draft(&b, bytes, len);
+		hr_usual_write6(&a.m, l2, addresses, addresses + 16, label, sport, dport, &o);
+		write_plain6(&b.m, addresses, addresses + 16, label, sport, dport, &o);
+		assert_int_equal(a.m.pkt_len, b.m.pkt_len);
+		assert_int_equal(a.m.data_len, b.m.data_len);
+		assert_memory_equal(rte_pktmbuf_mtod(&a.m, void *), rte_pktmbuf_mtod(&b.m, void *),
+			a.m.data_len);
+	}
+}
+
 /* Both parsers on the same frame. */
 static bool agree(struct rte_mbuf *m)
 {
@@ -196,8 +240,8 @@ static void test_parse(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write), cmocka_unit_test(test_parse)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write6), cmocka_unit_test(test_parse)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
