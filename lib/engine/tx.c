@@ -3,12 +3,14 @@
  * The output stage: every touched connection is asked for what it has to send, first come first
  * served, as far as mbufs and room towards the port are at hand *before* it is asked: what the core
  * emits counts as sent. Frames wait in a stage per port until the end of the turn. What a segment
- * looks like is tx_build.c's.
+ * looks like is tx_build.c's, but for the usual one, which the short way here writes itself.
  *
  * When mbufs run out, data stops first: the last spares are for segments that carry an ACK somebody
  * waits for, and for RSTs. ACKs free memory.
  */
 #include "engine/worker.h"
+#include "proto/usual.h"
+#include "tcp/out_usual.h"
 
 enum tx_end {
 	TX_IDLE,     /* nothing more to send */
@@ -44,17 +46,16 @@ static void stage_send(struct hr_worker *w, unsigned p)
 	const struct hr_port *port = w->e->port[p];
 	struct hr_stage *s = &w->stage[p];
 	uint64_t bytes = 0;
-	uint32_t len[HR_TX_STAGE];
 	uint16_t n;
 
 	if (s->n == 0)
 		return;
 	/* What the port takes is no longer ours to look at. */
 	for (uint32_t i = 0; i < s->n; i++)
-		len[i] = s->m[i]->pkt_len;
+		bytes += s->m[i]->pkt_len;
 	n = port->ops->tx(port->priv, w->index, s->m, (uint16_t)s->n);
-	for (uint32_t i = 0; i < n; i++)
-		bytes += len[i];
+	for (uint32_t i = n; i < s->n; i++)
+		bytes -= s->m[i]->pkt_len;
 	hr_count_n(&w->m, HR_C_tx_packets, n);
 	hr_count_n(&w->m, HR_C_tx_bytes, bytes);
 	w->tx_n += n;
@@ -143,7 +144,7 @@ static enum tx_end tx_conn(struct hr_worker *w, struct conn *c)
 		 * cold next hop would lose its SYNs and measure our own retransmission timeout. */
 		if (unlikely(nh->state != NH_REACHABLE) && hr_nexthop_full(w->ip, c->nexthop))
 			return TX_RESOLVING;
-		more = hr_tcp_output(&w->tcp, &c->tcb, limit, w->out_us, &o, &events);
+		more = hr_tcp_output_any(&w->tcp, &c->tcb, limit, w->out_us, &o, &events);
 		if (more)
 			emitted(w, c, &o);
 		if (events != 0)
@@ -190,6 +191,134 @@ static bool no_room(struct hr_worker *w, const struct conn *c)
 	return hr_tx_room(w, hr_nexthop(w->ip, c->nexthop)->port) < 2;
 }
 
+/* Whatever there may be to send. */
+static __rte_noinline enum tx_end tx_any(struct hr_worker *w, struct conn *c)
+{
+	enum tx_end end = tx_conn(w, c);
+
+	/* What ended in order says nothing more, but its last ACK waits for room in the port:
+	 * without mbufs it is asked for again by the peer's FIN. */
+	if (c->eflags & EF_DONE)
+		end = end == TX_STALLED && no_room(w, c) ? TX_STALLED : TX_IDLE;
+	else if (starved(w, c) && (end == TX_IDLE || end == TX_RESOLVING))
+		end = TX_STALLED;
+	hr_conn_rearm(w, c);
+	return end;
+}
+
+/* Payload that is not one mbuf of the queue. */
+static __rte_noinline void usual_copied(struct hr_worker *w, struct conn *c, struct tcp_usual u)
+{
+	struct tcp_out o;
+
+	hr_tcp_usual_out(&c->tcb, &u, &o);
+	emitted(w, c, &o);
+}
+
+/* The mbuf that is all of the send queue's unsent part, with one reference more; NULL: it is not
+ * as simple as that. As hr_tx_payload(). */
+static __rte_always_inline struct rte_mbuf *usual_payload(
+	const struct hr_worker *w, const struct tcb *t, const struct tcp_usual *u)
+{
+	struct rte_mbuf *m = t->sendq;
+	const struct hr_mark *k;
+
+	if (unlikely(m == NULL))
+		return NULL;
+	k = hr_mark(m, w->tcp.mark_off);
+	if (unlikely(k->seq != u->seq || k->len != u->len || k->off < HR_TX_HEADERS_MAX ||
+		     !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1 || w->force_copy))
+		return NULL;
+	rte_mbuf_refcnt_set(m, 2);
+	m->data_off = k->off;
+	m->next = NULL; /* in an earlier transmission something may have followed */
+	m->nb_segs = 1;
+	m->ol_flags = 0;
+	m->tx_offload = 0;
+	return m;
+}
+
+static __rte_noinline uint8_t *usual_front6(struct hr_worker *w, const struct tcb *t, uint8_t *tcp,
+	unsigned hdr_len, unsigned len, uint64_t sum, const uint8_t *l2, struct hr_usual h)
+{
+	return hr_usual_front6(tcp, hdr_len, len, sum, l2, hr_laddr(w->ip, t->key.laddr_id)->b,
+		t->key.raddr6, hr_tx_label(w, &t->key), &h);
+}
+
+static __rte_always_inline void usual_send(struct hr_worker *w, struct conn *c,
+	const struct hr_nexthop *nh, struct hr_stage *s, const struct tcp_usual *u)
+{
+	const struct tcb *t = &c->tcb;
+	const struct hr_ip *local = hr_laddr(w->ip, t->key.laddr_id);
+	struct hr_usual h = {.ports = (uint32_t)t->key.rport << 16 | t->key.lport,
+		.seq = u->seq,
+		.ack = t->rcv_nxt,
+		.wnd = u->wnd,
+		.flags = u->flags,
+		.ttl = u->ttl,
+		.tos = u->tos};
+	unsigned hdr_len = sizeof(struct rte_tcp_hdr);
+	uint8_t *payload, *eth;
+	struct rte_mbuf *m;
+	uint64_t sum = 0;
+
+	if (u->len == 0) {
+		m = hr_tx_spare(w);
+		payload = rte_pktmbuf_mtod(m, uint8_t *);
+	} else {
+		m = usual_payload(w, t, u);
+		if (unlikely(m == NULL)) {
+			usual_copied(w, c, *u);
+			return;
+		}
+		payload = rte_pktmbuf_mtod(m, uint8_t *);
+		sum = hr_sum_bytes(payload, u->len);
+	}
+	if (likely(t->flags & TF_TS)) {
+		hdr_len += HR_NOP_NOP_TS_LEN;
+		sum += hr_usual_ts(
+			payload - HR_NOP_NOP_TS_LEN, HR_NOP_NOP_TS, u->tsval, t->ts_recent);
+	}
+	if (unlikely(hr_key_is6(&t->key)))
+		eth = usual_front6(w, t, payload - hdr_len, hdr_len, u->len, sum, nh->l2, h);
+	else
+		eth = hr_usual_front(payload - hdr_len, hdr_len, u->len, sum, nh->l2, local->v4,
+			t->key.raddr4, &h);
+	m->data_off = (uint16_t)(eth - (uint8_t *)m->buf_addr);
+	m->pkt_len = (uint32_t)(payload - eth) + u->len;
+	m->data_len = (uint16_t)m->pkt_len;
+	s->m[s->n++] = m;
+	hr_count(&w->m, HR_C_segs_out);
+}
+
+/*
+ * The connection that nearly all are: to a neighbour that is known, over a port with room, and with
+ * nothing to say that is not usual. It is asked, answered and has its deadline. False: nothing was
+ * done, tx_any() knows all cases.
+ */
+static __rte_always_inline bool tx_usual(struct hr_worker *w, struct conn *c, uint64_t out_us)
+{
+	const struct hr_nexthop *nh = hr_nexthop(w->ip, c->nexthop);
+	struct hr_stage *s = &w->stage[nh->port];
+	enum tcp_usual_answer answer;
+	struct tcp_usual u;
+	uint64_t at;
+
+	if (unlikely(nh->state != NH_REACHABLE || s->n > HR_TX_STAGE / 2 ||
+		     w->tx_spares < HR_TX_RESERVE + 2 || (c->eflags & EF_STARVED) ||
+		     (w->e->offloads[nh->port] & HR_OFFLOAD_TX_CSUM)))
+		return false;
+	answer = tcp_usual_output(&w->tcp, &c->tcb, out_us, &u);
+	if (unlikely(answer == TCP_USUAL_NOT))
+		return false;
+	if (answer == TCP_USUAL_SEGMENT)
+		usual_send(w, c, nh, s, &u);
+	at = tcp_usual_deadline(&w->tcp, &c->tcb, out_us);
+	if (unlikely(at < c->timer.when_us))
+		hr_wheel_set(&w->wheel, c, at);
+	return true;
+}
+
 void hr_tx_run(struct hr_worker *w)
 {
 	uint32_t dirty = w->dirty.n, most = RTE_MIN(dirty, (uint32_t)HR_TURN_OUTPUT), n, again = 0;
@@ -200,24 +329,18 @@ void hr_tx_run(struct hr_worker *w)
 	/* Those that are left are the first of the next turn. */
 	for (n = 0; n < most && w->tx_n < HR_TURN_FRAMES; n++) {
 		struct conn *c = hr_conn_at(w, w->dirty.head);
-		enum tx_end end;
+		enum tx_end end = TX_IDLE;
 
 		w->dirty.head = c->dirty_next;
 		if (w->dirty.head == 0)
 			w->dirty.tail = 0;
 		w->dirty.n--;
 		c->eflags &= (uint16_t)~EF_DIRTY;
-		/* What is closed holds memory that is wanted back, and says nothing more. So does
-		 * what ended in order, but its last ACK waits for room in the port: without mbufs
-		 * it is asked for again by the peer's FIN. */
-		end = c->tcb.state == TCPS_CLOSED ? TX_IDLE : tx_conn(w, c);
-		if (c->eflags & EF_DONE)
-			end = end == TX_STALLED && no_room(w, c) ? TX_STALLED : TX_IDLE;
-		else if (starved(w, c) && (end == TX_IDLE || end == TX_RESOLVING))
-			end = TX_STALLED;
-		hr_conn_rearm(w, c);
+		/* What is closed holds memory that is wanted back, and says nothing more. */
+		if (c->tcb.state != TCPS_CLOSED && unlikely(!tx_usual(w, c, w->out_us)))
+			end = tx_any(w, c);
 		progress |= end == TX_IDLE || end == TX_TURN;
-		if (end == TX_IDLE)
+		if (likely(end == TX_IDLE))
 			continue;
 		hr_conn_dirty(w, c);
 		again += end == TX_TURN;

@@ -2,7 +2,7 @@
 /*
  * What the files of the core share among themselves: one choke point for state, the send ranges,
  * recovery, timers. Nobody outside lib/tcp includes this (hr_tcb_check() aside, tests use tcp.h as
- * everybody does).
+ * everybody does), but for what out_usual.h lets the engine have.
  */
 #ifndef HR_TCP_CORE_H
 #define HR_TCP_CORE_H
@@ -234,6 +234,50 @@ uint16_t hr_uto_value(const struct hr_tcp_params *p);
 void hr_uto_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s);
 
 /* window.c */
+/* What the peer may still send of what it was told. */
+static inline uint32_t tcp_window_offered(const struct tcb *t)
+{
+	return seq_gt(t->rcv_adv, t->rcv_nxt) ? t->rcv_adv - t->rcv_nxt : 0;
+}
+
+/* What there is room for. */
+static inline uint32_t tcp_window_space(const struct tcb *t)
+{
+	return t->rcv_held < t->rcv_buf ? t->rcv_buf - t->rcv_held : 0;
+}
+
+/* The least step worth telling. */
+static inline int32_t tcp_window_step(const struct tcb *t)
+{
+	return (int32_t)hr_min(t->rcv_buf / 2, t->snd_mss);
+}
+
+/* What to offer now: the same right edge, unless a step is worth telling. */
+static inline uint32_t tcp_window_next(const struct tcb *t)
+{
+	uint32_t space = tcp_window_space(t);
+
+	return seq_diff(t->rcv_nxt + space, t->rcv_adv) >= tcp_window_step(t)
+		       ? space
+		       : tcp_window_offered(t);
+}
+
+/* The window field for a segment that is no SYN, and the new right edge. */
+static inline uint16_t tcp_window_field(struct tcb *t)
+{
+	uint32_t field = tcp_window_next(t) >> t->rcv_scale, whole = field << t->rcv_scale;
+
+	/* Rounding down should not take back what was offered: up to one unit more than the buffer
+	 * is accepted instead. Once that is used up it does (RFC 7323 2.4), or segments shorter
+	 * than a unit would push the edge on for ever; what lies before rcv_adv is still accepted.
+	 */
+	if (whole < tcp_window_offered(t) && (int32_t)(whole - tcp_window_space(t)) < 0)
+		field++;
+	field = (uint32_t)hr_min(field, UINT16_MAX);
+	t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt + (field << t->rcv_scale));
+	return (uint16_t)field;
+}
+
 /* The window field for a segment, and the new right edge. */
 uint16_t hr_window_field(const struct tcp_ctx *c, struct tcb *t, bool syn);
 /* True when the application made enough room to tell the peer (RFC 9293 3.8.6.2.2). */

@@ -542,7 +542,7 @@ static bool ladder(
 	return true;
 }
 
-bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
+bool hr_tcp_output_any(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
 	struct tcp_out *o, uint32_t *events)
 {
 	*events = 0;

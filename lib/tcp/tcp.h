@@ -236,6 +236,9 @@ uint32_t hr_tcp_expire(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);
  */
 bool hr_tcp_output(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
 	struct tcp_out *o, uint32_t *events);
+/* The same without a short way for what is usual. */
+bool hr_tcp_output_any(struct tcp_ctx *c, struct tcb *t, uint32_t max_len, uint64_t now_us,
+	struct tcp_out *o, uint32_t *events);
 
 /* The next hr_tcp_output() would say no and change nothing: spares the question behind the usual
  * single segment. False: ask. */
