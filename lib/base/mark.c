@@ -31,3 +31,38 @@ int hr_mark_register(char *err, size_t errlen)
 		"engine",
 		field.name, rte_strerror(rte_errno));
 }
+
+static __attribute__((noinline)) void free_any(struct rte_mbuf *m, bool chain)
+{
+	if (chain)
+		rte_pktmbuf_free(m);
+	else
+		rte_pktmbuf_free_seg(m);
+}
+
+/* What DPDK does with it, without the questions and the saved registers of its other cases. */
+static inline bool to_cache(struct rte_mbuf *m)
+{
+	struct rte_mempool_cache *cache;
+
+	if (unlikely(rte_mbuf_refcnt_read(m) != 1 || !RTE_MBUF_DIRECT(m) || m->nb_segs != 1 ||
+		     m->next != NULL))
+		return false;
+	cache = rte_mempool_default_cache(m->pool, rte_lcore_id());
+	if (unlikely(cache == NULL || cache->len >= cache->flushthresh))
+		return false;
+	cache->objs[cache->len++] = m;
+	return true;
+}
+
+void hr_mbuf_free(struct rte_mbuf *m)
+{
+	if (!to_cache(m))
+		free_any(m, true);
+}
+
+void hr_mbuf_free_seg(struct rte_mbuf *m)
+{
+	if (!to_cache(m))
+		free_any(m, false);
+}

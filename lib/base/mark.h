@@ -22,6 +22,11 @@ struct hr_mark {
 /* Register (or find) the dynamic field; returns its offset, or a negative errno with a sentence. */
 int hr_mark_register(char *err, size_t errlen);
 
+/* rte_pktmbuf_free() and rte_pktmbuf_free_seg(), short where nobody else holds m, it is alone and
+ * the lcore's cache has room. */
+void hr_mbuf_free(struct rte_mbuf *m);
+void hr_mbuf_free_seg(struct rte_mbuf *m);
+
 static inline struct hr_mark *hr_mark(struct rte_mbuf *m, int off)
 {
 	return RTE_PTR_ADD(m, off);

@@ -102,7 +102,7 @@ static void rtt_input(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint6
 		hr_rtt_sample(c, t, a->rtt_us, a->prior_flight, now_us);
 }
 
-static uint32_t ack_any(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
+uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
 {
 	struct tcp_ack a = {.prior_una = t->snd_una,
 		.prior_flight = tcb_flight(t),
@@ -162,54 +162,4 @@ static uint32_t ack_any(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *
 		events |= TCP_EV_WRITABLE;
 	}
 	return events;
-}
-
-/* Nothing is wrong, marked, urgent or waited for, and the window is not the limit: then only what
- * ack_usual() does is left of ack_any(). */
-static bool nothing_special(const struct tcp_ctx *c, const struct tcb *t, const struct tcp_seg *s)
-{
-	const uint32_t special = TF_ECN | TF_URG_SND | TF_WANT_ROOM | TF_CWND_FULL;
-
-	return t->ext == 0 && (t->flags & (TF_SACK | special)) == TF_SACK &&
-	       t->ca_state == CA_OPEN && t->backoff == 0 && t->timer != TT_PERSIST &&
-	       t->timer != TT_REO && !(s->opts & TCPO_SACK) && !c->plain;
-}
-
-/*
- * What nearly all segments say about what we sent: everything has arrived, or nothing was in
- * flight. False, with nothing changed: it is something else.
- */
-static bool ack_usual(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
-{
-	uint32_t una = t->snd_una, flight = tcb_flight(t), rtt_us, i = t->range_head;
-	const struct tx_range *r;
-
-	if (tcp_ts_old(t, s, now_us))
-		return false;
-	if (flight == 0) {
-		if (s->ack != una || i != 0)
-			return false;
-		(void)window_input(t, s, una);
-		return true;
-	}
-	if (s->ack != t->snd_nxt || i == 0 || i != t->range_tail)
-		return false;
-	r = hr_range_at(c, t, i);
-	if (r->flags & (TR_RETX | TR_SACKED | TR_LOST))
-		return false;
-	rtt_us = hr_max((uint32_t)now_us - r->xmit_us, 1u);
-	hr_range_free_last(c, t);
-	una_advance(c, t, s->ack);
-	hr_rtt_sample(c, t, rtt_us, flight, now_us);
-	(void)window_input(t, s, una);
-	hr_timer_arm(t, TT_NONE, HR_NEVER);
-	t->sent_ms = tcp_ms(now_us) - rtt_us / 1000;
-	return true;
-}
-
-uint32_t hr_ack_input(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
-{
-	if (!nothing_special(c, t, s) || !ack_usual(c, t, s, now_us))
-		return ack_any(c, t, s, now_us);
-	return seq_gt(t->snd_end + !!(t->flags & TF_FIN_QUEUED), t->snd_nxt) ? TCP_EV_OUTPUT : 0;
 }

@@ -127,8 +127,6 @@ bool hr_range_push(struct tcp_ctx *c, struct tcb *t, uint32_t seq, uint32_t end,
 bool hr_range_split(struct tcp_ctx *c, struct tcb *t, struct tx_range *r, uint32_t seq);
 /* Drop everything below una. */
 void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una);
-/* The only range goes. */
-void hr_range_free_last(struct tcp_ctx *c, struct tcb *t);
 void hr_range_free_all(struct tcp_ctx *c, struct tcb *t);
 /* Set or clear TR_SACKED / TR_LOST with the byte counts of ext kept. */
 void hr_range_mark(struct tcb_ext *x, struct tx_range *r, uint8_t set, uint8_t clear);
@@ -149,6 +147,11 @@ void hr_rtt_sample(
 /* RFC 4015 3.3: the sample of a timeout that was spurious. */
 void hr_rtt_spurious(struct tcp_ctx *c, struct tcb *t, uint32_t rtt_us);
 uint32_t hr_rto_us(const struct tcp_ctx *c, const struct tcb *t); /* with back-off */
+
+/* input.c */
+/* hr_tcp_input() of any segment: usual.c has the short way. */
+__attribute__((noinline)) uint32_t hr_input_any(
+	struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint64_t now_us);
 
 /* What one ACK told, gathered once and handed to recovery and congestion control. */
 struct tcp_ack {

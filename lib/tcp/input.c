@@ -2,7 +2,8 @@
 /*
  * One segment for a connection: RFC 9293 3.10.7.3 (SYN-SENT) and 3.10.7.4 (all others), step by
  * step in the RFC's order. What an ACK means is ack.c, what data means is recvq.c; this file
- * decides whether the segment gets that far.
+ * decides whether the segment gets that far. Nearly all segments take the short way in usual.c
+ * instead.
  */
 #include "tcp/core.h"
 
@@ -367,11 +368,10 @@ static void synchronised_input(
 	step_text(c, t, s, now_us, events);
 }
 
-uint32_t hr_tcp_input(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint64_t now_us)
+uint32_t hr_input_any(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint64_t now_us)
 {
 	uint32_t events = 0;
 
-	hr_count(c->m, HR_C_segs_in);
 	if (t->state == TCPS_CLOSED || (t->flags & TF_SEND_RST))
 		refuse(&events, DROP_tcp_after_close); /* over: the RST is on its way */
 	else if (t->state == TCPS_SYN_SENT)

@@ -139,13 +139,6 @@ void hr_range_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una)
 		x->retx_high = seq_max(x->retx_high, una);
 }
 
-void hr_range_free_last(struct tcp_ctx *c, struct tcb *t)
-{
-	must(t->range_head == t->range_tail && t->range_head != 0);
-	range_free(c, t, t->range_head);
-	t->range_head = t->range_tail = 0;
-}
-
 void hr_range_free_all(struct tcp_ctx *c, struct tcb *t)
 {
 	while (t->range_head != 0) {

@@ -4,7 +4,7 @@
  * application finds them, others to reasm.c; when to acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2);
  * the peer's FIN; the urgent pointer.
  */
-#include "tcp/core.h"
+#include "tcp/recvq.h"
 
 /* A payload this small is copied behind the last one when that mbuf has room: held memory follows
  * bytes, not packets. */
@@ -36,7 +36,8 @@ static bool coalesce(
 }
 
 /* One single-segment mbuf whose payload starts at rcv_nxt. */
-static void append(struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint16_t off, uint16_t len)
+void hr_recv_append(
+	struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
 	t->rcv_nxt += len;
 	t->rcv_held += len;
@@ -84,11 +85,11 @@ static void each_piece(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s,
 static bool take_in_order(struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint32_t seq,
 	uint16_t off, uint16_t len)
 {
-	append(c, t, m, off, len);
+	hr_recv_append(c, t, m, off, len);
 	return true;
 }
 
-static uint32_t fin(struct tcp_ctx *c, struct tcb *t)
+uint32_t hr_recv_fin(struct tcp_ctx *c, struct tcb *t)
 {
 	struct tcb_ext *x = tcb_ext(c, t);
 
@@ -127,53 +128,13 @@ uint32_t hr_recv_fin_check(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	if (x == NULL || !x->has_ooo_fin || t->rcv_nxt != x->ooo_fin || !tcb_in(t, TCPS_RECEIVING))
 		return 0;
 	x->has_ooo_fin = false;
-	return fin(c, t);
+	return hr_recv_fin(c, t);
 }
 
 void hr_recv_quickack(struct tcp_ctx *c, struct tcb *t)
 {
 	t->quickack = tcp_params(c, t)->quickack_segments;
 	t->flags &= ~TF_PINGPONG;
-}
-
-/*
- * The peer's segment size, which is its own choice and may change with its path (RFC 1122 4.2.3.2
- * counts full-sized segments): the largest seen; less when two in a row have the same smaller
- * length although they do not end anything.
- */
-static void measure(struct tcp_ctx *c, struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
-{
-	uint32_t len = hr_min(s->payload_len, (uint32_t)UINT16_MAX);
-
-	if (len >= t->rcv_mss) {
-		t->rcv_mss = (uint16_t)len;
-		if (t->rcv_full < BULK_SEGMENTS && ++t->rcv_full == BULK_SEGMENTS)
-			hr_autotune_start(c, t, now_us);
-	} else if (!(s->flags & (TCPF_PSH | TCPF_FIN | TCPF_URG))) {
-		if (t->rcv_odd == (len & 15) && len >= TCP_MIN_MSS)
-			t->rcv_mss = (uint16_t)len;
-		t->rcv_odd = len & 15;
-	}
-}
-
-/*
- * RFC 9293 3.8.6.3, RFC 5681 4.2: when more than one full segment (any, with
- * ack_every = 1) waits for an ACK, whatever pieces the bytes came in. At once, too, while the
- * peer's slow start needs each ACK; but where the application answers, its answer carries the ACK.
- */
-static void ack_in_order(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
-{
-	const struct hr_tcp_params *p = tcp_params(c, t);
-	bool quick = t->quickack != 0 && !(t->flags & TF_PINGPONG);
-
-	t->quickack -= quick;
-	if (quick || p->delack_us == 0 ||
-		t->rcv_nxt - t->last_ack_sent > (p->ack_every - 1u) * t->rcv_mss) {
-		t->flags |= TF_ACK_SOON;
-	} else if (!(t->flags & TF_ACK_DELAY)) {
-		t->flags |= TF_ACK_DELAY;
-		t->delack_at = (uint32_t)(now_us + p->delack_us);
-	}
 }
 
 static uint32_t in_order(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint64_t now_us)
@@ -184,14 +145,14 @@ static uint32_t in_order(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, ui
 
 	each_piece(c, t, s, take_in_order);
 	while ((m = hr_reasm_pull(c, t)) != NULL)
-		append(c, t, m, mark(c, m)->off, mark(c, m)->len);
+		hr_recv_append(c, t, m, mark(c, m)->off, mark(c, m)->len);
 	if (x != NULL)
 		hr_sack_advance(x, t->rcv_nxt);
 	/* RFC 5681 4.2: at once when a gap is filled, wholly or in part. */
 	if (had_gap)
 		t->flags |= TF_ACK_NOW;
 	else
-		ack_in_order(c, t, now_us);
+		hr_recv_ack_due(c, t, now_us);
 	if (x != NULL && x->drs_live)
 		hr_autotune_rtt(c, t, s, now_us);
 	return TCP_EV_DATA;
@@ -247,7 +208,7 @@ uint32_t hr_recv_data(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint6
 	bool is_fin;
 
 	if (s->payload_len != 0)
-		measure(c, t, s, now_us);
+		hr_recv_measure(c, t, s, now_us);
 	if ((t->flags & TF_ECN) && s->payload_len != 0)
 		hr_ecn_data_in(c, t, s);
 	trim_to_window(c, t, s);
@@ -277,7 +238,7 @@ uint32_t hr_recv_data(struct tcp_ctx *c, struct tcb *t, struct tcp_seg *s, uint6
 		}
 	}
 	if (is_fin && fin_seq == t->rcv_nxt) {
-		events |= fin(c, t);
+		events |= hr_recv_fin(c, t);
 	} else if (is_fin && seq_gt(fin_seq, t->rcv_nxt)) {
 		struct tcb_ext *x = hr_ext_get(c, t);
 
@@ -339,7 +300,7 @@ static void read_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t n)
 			t->rcvq = NULL;
 		else
 			mark(c, t->rcvq)->next = k->next;
-		rte_pktmbuf_free(m);
+		hr_mbuf_free(m);
 	}
 }
 

@@ -21,12 +21,14 @@ static void min_rtt_sample(struct tcb *t, uint32_t rtt_us, uint64_t now_us)
 }
 
 /* RFC 6298 2.3; G is the tick of the timestamps that may have measured it. */
-static void set_rto(struct tcp_ctx *c, struct tcb *t)
+static inline void set_rto(const struct tcp_ctx *c, struct tcb *t)
 {
 	const struct hr_tcp_params *p = tcp_params(c, t);
-	uint64_t rto = (uint64_t)t->srtt_us8 / 8 + hr_max(t->rttvar_us4, TCP_CLOCK_G_US);
+	uint32_t var = t->rttvar_us4 > TCP_CLOCK_G_US ? t->rttvar_us4 : TCP_CLOCK_G_US;
+	uint32_t rto = t->srtt_us8 / 8 + var; /* of at most 2^27 and 2^29 */
 
-	t->rto_us = (uint32_t)hr_min(hr_max(rto, (uint64_t)p->rto_min_us), (uint64_t)p->rto_max_us);
+	rto = rto < p->rto_min_us ? p->rto_min_us : rto;
+	t->rto_us = rto > p->rto_max_us ? p->rto_max_us : rto;
 	t->backoff = 0;
 }
 
@@ -41,7 +43,8 @@ void hr_rtt_sample(
 	uint32_t per_sample = 2u * t->snd_mss;
 	unsigned shift = 0;
 
-	rtt_us = hr_min(hr_max(rtt_us, 1u), MOST_RTT_US);
+	rtt_us += rtt_us == 0;
+	rtt_us = rtt_us > MOST_RTT_US ? MOST_RTT_US : rtt_us;
 	min_rtt_sample(t, rtt_us, now_us);
 	if (!(t->flags & TF_RTT_VALID)) {
 		t->flags |= TF_RTT_VALID;
@@ -50,7 +53,7 @@ void hr_rtt_sample(
 		set_rto(c, t);
 		return;
 	}
-	if (flight > per_sample)
+	if (unlikely(flight > per_sample))
 		shift = 32 - (unsigned)__builtin_clz((flight - 1) / per_sample);
 	int32_t err = (int32_t)(rtt_us - t->srtt_us8 / 8);
 	uint32_t abs_err = (uint32_t)(err < 0 ? -err : err), var = t->rttvar_us4 / 4;

@@ -193,7 +193,7 @@ void hr_sendq_ack(struct tcp_ctx *c, struct tcb *t, uint32_t una)
 			mark(c, t->sendq)->next = k->next;
 		if (t->send_hint == m)
 			t->send_hint = NULL;
-		rte_pktmbuf_free_seg(m); /* m->next is a port's, or of an old frame */
+		hr_mbuf_free_seg(m); /* m->next is a port's, or of an old frame */
 	}
 }
 

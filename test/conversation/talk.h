@@ -15,7 +15,7 @@
  *step. Payload is a pattern of its offset and is checked wherever it comes out. After every step
  *hr_tcb_check() runs, and the right edge of the window we offer must not have moved left. Each
  *script runs in several worlds (struct talk_world): sequence numbers, microseconds and milliseconds
- *close to their wrap, IPv4 and IPv6.
+ *close to their wrap, IPv4 and IPv6, without short ways.
  */
 #ifndef HR_TEST_TALK_H
 #define HR_TEST_TALK_H
@@ -94,6 +94,7 @@ struct talk_world {
 	uint32_t iss, irs;
 	uint64_t start_us;
 	bool ip6;
+	bool general; /* no short ways */
 };
 
 struct said {

@@ -19,6 +19,8 @@ static const struct talk_world worlds[] = {
 	{"wrap", 0xfffffff0, 0xfffffe0c, ((UINT64_C(1) << 32) / 1000 - 150) * 1000, false},
 	/* signs of differences change, the millisecond clock wraps, IPv6 */
 	{"late", 0x7ffffff0, 0x7fffff00, (UINT64_C(1) << 32) * 1000 - 250000, true},
+	/* as plain, each segment by the general way */
+	{"general", 1000, 5000, 1000000, false, true},
 };
 
 static struct rte_mempool *pool;
@@ -337,6 +339,7 @@ static struct talk *talk_new(const struct talk_world *w)
 	v->ctx.ranges = &v->ranges;
 	v->ctx.exts = &v->exts;
 	v->ctx.m = &v->m;
+	v->ctx.plain = w->general;
 	v->ctx.mark_off = hr_mark_register(err, sizeof(err));
 	v->ctx.isn_key[0] = 0x0123456789abcdef;
 	v->ctx.isn_key[1] = 0xfedcba9876543210;
