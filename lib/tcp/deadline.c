@@ -65,7 +65,8 @@ static uint64_t head_rto_at(const struct tcp_ctx *c, const struct tcb *t, uint64
 
 /* New data starts a timer that does not run (RFC 6298 5.1), and moves the probe behind it (RFC
  * 8985 7.2), but not behind the RTO. */
-void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+static __attribute__((noinline)) void timer_sent_any(
+	struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
 	uint64_t at, last;
 
@@ -82,6 +83,25 @@ void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 	if (t->timer == TT_PERSIST)
 		t->backoff = 0;
 	hr_timer_rearm(c, t, now_us);
+}
+
+/* Usually all is well and nothing was in flight: then the probe's time is the next. */
+void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+{
+	const struct hr_tcp_params *p = tcp_params(c, t);
+	uint32_t pto = TCP_TLP_NO_RTT_US, odd = t->timer | t->ext | t->backoff | c->plain;
+
+	if (odd != 0 || !(t->flags & TF_SACK) || !p->tlp || t->snd_wnd == 0 ||
+		!tcb_in(t, TCPS_SYNCHRONISED)) {
+		timer_sent_any(c, t, now_us);
+		return;
+	}
+	if (t->flags & TF_RTT_VALID) {
+		pto = t->srtt_us8 / 4 + (tcb_flight(t) <= t->snd_mss ? TCP_TLP_ACK_US : 0);
+		pto = (uint32_t)hr_max(pto, p->tlp_min_us);
+	}
+	pto = (uint32_t)hr_min(pto, hr_min(t->rto_us, p->rto_max_us));
+	hr_timer_arm(t, TT_TLP, now_us + pto);
 }
 
 /* A time on the ms clock, as microseconds; it may lie up to 24 days around now. */
@@ -123,7 +143,8 @@ static uint32_t keepalive_ms(const struct tcp_ctx *c, const struct tcb *t)
 	return t->last_rcv_ms + (uint32_t)at;
 }
 
-uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
+static __attribute__((noinline)) uint64_t deadline_any(
+	const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
 {
 	uint64_t at = t->rexmit_at;
 
@@ -139,6 +160,17 @@ uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t 
 	if (keepalive_applies(c, t))
 		at = hr_min(at, at_ms(now_us, keepalive_ms(c, t)));
 	return at;
+}
+
+uint64_t hr_tcp_deadline(const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
+{
+	const uint32_t others = TF_SEND_RST | TF_ACK_DELAY | TF_PACED;
+
+	/* Nothing but the retransmission family runs; in CLOSED not even that. */
+	if (likely((t->flags & others) == 0 && t->state != TCPS_FIN_WAIT_2 &&
+		    tcp_params(c, t)->keepalive_ms == 0))
+		return t->rexmit_at;
+	return deadline_any(c, t, now_us);
 }
 
 /* R2 (RFC 9293 3.8.3): has the oldest data waited too long? */
