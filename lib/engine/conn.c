@@ -120,14 +120,15 @@ int hr_conn_enter(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t i
 	return 0;
 }
 
-static void conn_leave(struct hr_worker *w, struct conn *c)
+static void conn_leave(struct hr_worker *w, struct conn *c, uint64_t hash)
 {
-	hr_table_remove_key(w, &c->tcb.key, hr_ref(HR_REF_CONN, hr_conn_index(w, c)));
+	hr_table_remove(w->table, &c->tcb.key, hash, hr_ref(HR_REF_CONN, hr_conn_index(w, c)));
+	hr_table_changed(w, hash);
 	c->eflags &= (uint16_t)~EF_TABLED;
 }
 
 /* Append to a FIFO that is linked through ready_next (ready, done) or dirty_next (dirty). */
-static void fifo_push(struct hr_worker *w, struct hr_fifo *f, struct conn *c, bool dirty)
+static inline void fifo_push(struct hr_worker *w, struct hr_fifo *f, struct conn *c, bool dirty)
 {
 	uint32_t i = hr_conn_index(w, c);
 
@@ -143,7 +144,7 @@ static void fifo_push(struct hr_worker *w, struct hr_fifo *f, struct conn *c, bo
 	f->n++;
 }
 
-void hr_conn_dirty(struct hr_worker *w, struct conn *c)
+static inline void dirty(struct hr_worker *w, struct conn *c)
 {
 	w->dirty_look = UINT32_MAX;
 	if (c->eflags & EF_DIRTY)
@@ -152,7 +153,7 @@ void hr_conn_dirty(struct hr_worker *w, struct conn *c)
 	fifo_push(w, &w->dirty, c, true);
 }
 
-void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
+static inline void ready(struct hr_worker *w, struct conn *c, uint32_t events)
 {
 	if (c->eflags & EF_DONE)
 		return;
@@ -163,8 +164,18 @@ void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
 	fifo_push(w, &w->ready, c, false);
 }
 
+void hr_conn_dirty(struct hr_worker *w, struct conn *c)
+{
+	dirty(w, c);
+}
+
+void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
+{
+	ready(w, c, events);
+}
+
 /* What one connection finds out about a path, those after it know from the start. */
-static void path_mtu(struct hr_worker *w, struct conn *c, uint32_t events)
+static __attribute__((noinline)) void path_mtu(struct hr_worker *w, struct conn *c, uint32_t events)
 {
 	const struct hr_flow_key *k = &c->tcb.key;
 	struct hr_ip remote = {.family = hr_key_is6(k) ? 6 : 4};
@@ -181,28 +192,47 @@ static void path_mtu(struct hr_worker *w, struct conn *c, uint32_t events)
 		hr_tcp_pmtu_known(&w->tcp, &c->tcb, mtu, df_clear);
 }
 
-void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)
-{
-	uint32_t told = events & (TCP_EV_OPEN | TCP_EV_DATA | TCP_EV_WRITABLE | TCP_EV_EOF |
-					 TCP_EV_URGENT | TCP_EV_CLOSED | TCP_EV_ERROR);
+#define TOLD                                                                                       \
+	(TCP_EV_OPEN | TCP_EV_DATA | TCP_EV_WRITABLE | TCP_EV_EOF | TCP_EV_URGENT |                \
+		TCP_EV_CLOSED | TCP_EV_ERROR)
 
-	if (c->tcb.state == TCPS_CLOSED && (c->eflags & EF_TABLED))
-		conn_leave(w, c);
+static inline void told(struct hr_worker *w, struct conn *c, uint32_t events)
+{
 	/* RFC 9293 MUST-20: R1 makes the IP layer look whether its next hop is still there. */
-	if ((events & TCP_EV_ERROR) && c->tcb.soft_error == HR_SOFT_RETRANSMITS && c->nexthop != 0)
+	if (unlikely(events & TCP_EV_ERROR) && c->tcb.soft_error == HR_SOFT_RETRANSMITS &&
+		c->nexthop != 0)
 		hr_nexthop_doubt(w->ip, c->nexthop);
 	if (unlikely((events & TCP_EV_PMTU) || (w->pmtu_learned && (events & TCP_EV_OPEN))))
 		path_mtu(w, c, events);
-	if (told != 0)
-		hr_conn_ready(w, c, told);
+	if (events & TOLD)
+		ready(w, c, events & TOLD);
+}
+
+/* A state that became CLOSED says so. */
+static inline bool closed(const struct conn *c, uint32_t events)
+{
+	return (events & TCP_EV_CLOSED) && c->tcb.state == TCPS_CLOSED && (c->eflags & EF_TABLED);
+}
+
+void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events)
+{
+	if (closed(c, events))
+		conn_leave(w, c, hr_table_hash(w->table, &c->tcb.key));
+	told(w, c, events);
 }
 
 void hr_conn_events(struct hr_worker *w, struct conn *c, uint32_t events)
 {
-	/* A state that became CLOSED says so. */
-	if ((events & ~(uint32_t)TCP_EV_OUTPUT) != 0)
-		hr_conn_told(w, c, events);
+	hr_conn_told(w, c, events);
 	hr_conn_dirty(w, c);
+}
+
+void hr_conn_heard(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t events)
+{
+	if (closed(c, events))
+		conn_leave(w, c, hash);
+	told(w, c, events);
+	dirty(w, c);
 }
 
 void hr_conn_rearm(struct hr_worker *w, struct conn *c)
@@ -227,7 +257,7 @@ void hr_conn_untable(struct hr_worker *w, struct conn *c)
 	if (c->tcb.state == TCPS_TIME_WAIT)
 		hr_tw_enter_conn(w, c);
 	else
-		conn_leave(w, c);
+		conn_leave(w, c, hr_table_hash(w->table, &c->tcb.key));
 }
 
 static void conn_free(struct hr_worker *w, struct conn *c)

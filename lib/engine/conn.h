@@ -89,6 +89,8 @@ void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events);
 void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events);
 /* The same, and the connection goes to the output stage, which also looks at its deadline. */
 void hr_conn_events(struct hr_worker *w, struct conn *c, uint32_t events);
+/* The same of a segment, whose hash is known. */
+void hr_conn_heard(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t events);
 /* Put the connection into the table, in place of a TIME-WAIT or half-open entry (0 = none). 0 or
  * -ENOMEM. */
 int hr_conn_enter(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t instead);

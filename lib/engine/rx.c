@@ -122,7 +122,7 @@ void hr_rx_conn(struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigne
 	enum hr_drop why, refused = DROP_NONE;
 
 	/* The peer needs each duplicate ACK, DSACK and ECE: one per segment that asks for it. */
-	if (c->tcb.flags & TF_ACK_NOW) {
+	if (unlikely(c->tcb.flags & TF_ACK_NOW)) {
 		hr_tx_ack_now(w, c);
 		if (c->tcb.state == TCPS_CLOSED) {
 			hr_open_stranger(w, b, i);
@@ -141,17 +141,17 @@ void hr_rx_conn(struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigne
 	why = hr_tcp_ev_drop(events);
 	if (why == DROP_NONE)
 		why = refused;
-	if (why == DROP_NONE)
+	if (likely(why == DROP_NONE))
 		hr_count(&w->m, HR_C_accepted);
 	else
 		hr_drop(&w->m, why);
-	if (b->source == RX_FORWARDED && (c->eflags & EF_ACTIVE))
+	if (unlikely(b->source == RX_FORWARDED) && (c->eflags & EF_ACTIVE))
 		hr_count(&w->m, HR_C_arrival_mismatch);
-	if (events & TCP_EV_STRAY)
+	if (unlikely(events & TCP_EV_STRAY))
 		hr_open_reset(w, &b->key[i], s);
 	if (c->tcb.snd_una != una)
 		confirm(w, c);
-	hr_conn_events(w, c, events);
+	hr_conn_heard(w, c, b->hash[i], events);
 }
 
 static void segment(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t ref)
