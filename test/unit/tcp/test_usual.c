@@ -284,6 +284,8 @@ static void same_lives(void **state)
 		l->sack = below(l, 4) != 0;
 		p.mss = MSS;
 		p.nagle = below(l, 2);
+		if (below(l, 4) == 0) /* that segments fill */
+			p.rcv_buf_bytes = p.rcv_buf_max_bytes = 2048 + below(l, 2000);
 		p.keepalive_ms = below(l, 8) ? 0 : 1000;
 		p.tlp = below(l, 8) != 0;
 		p.ack_every = (uint8_t)(1 + below(l, 2));
