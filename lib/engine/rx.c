@@ -132,7 +132,8 @@ void hr_rx_conn(struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigne
 	una = c->tcb.snd_una;
 	s->m = b->m[i];
 	/* The pool is all but empty: the ACK counts, the payload will come again. */
-	if (unlikely(s->payload_len > 0 && hr_memory_scarce(w))) {
+	if (s->payload_len > 0 && unlikely(!w->pool_checked || w->pool_left < 0) &&
+		hr_memory_scarce(w)) {
 		s->payload_len = 0;
 		s->flags &= (uint8_t) ~(TCPF_FIN | TCPF_URG);
 		refused = DROP_tcp_no_memory;
