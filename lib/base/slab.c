@@ -16,20 +16,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include <rte_prefetch.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SLAB_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLAB_ASAN 1
-#endif
-#endif
-#ifdef SLAB_ASAN
-#include <sanitizer/asan_interface.h>
+#ifdef HR_SLAB_ASAN
+#define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
 #else
-#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
-#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
 #ifndef MAP_HUGE_2MB
@@ -44,16 +34,11 @@
 struct hr_slab_chunk {
 	uint32_t live;  /* objects handed out */
 	uint32_t fresh; /* slots from here on were never used */
-	uint32_t head;  /* first free slot below fresh, 0 = none: the link holds slot + 1 */
+	uint32_t head;  /* index of the first free object below fresh, 0 = none */
 	uint32_t slots; /* slots that may be handed out */
 	bool memory;    /* committed */
 	bool hugetlb;   /* from the hugepage pool */
 };
-
-static bool poisons(const struct hr_slab *s)
-{
-	return !s->keep && !s->readable;
-}
 
 static size_t chunk_bytes(const struct hr_slab *s)
 {
@@ -64,18 +49,6 @@ static size_t chunk_bytes(const struct hr_slab *s)
 static uint32_t first_slot(uint32_t c)
 {
 	return c == 0 ? 1 : 0;
-}
-
-static uint8_t *slot_at(const struct hr_slab *s, uint32_t c, uint32_t slot)
-{
-	return hr_slab_at(s, (c << s->shift) + slot);
-}
-
-/* The link lies in the last four bytes, so that the generation at the start of a kept object
- * survives. */
-static uint32_t *link_of(const struct hr_slab *s, uint8_t *obj)
-{
-	return (uint32_t *)(void *)(obj + s->stride - sizeof(uint32_t));
 }
 
 static void room_set(struct hr_slab *s, uint32_t c)
@@ -187,8 +160,10 @@ static bool chunk_commit(struct hr_slab *s, uint32_t c)
 		(void)madvise(p, len, c == 0 ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 	}
 	prefer_node(s, p, len);
-	if (poisons(s))
-		ASAN_POISON_MEMORY_REGION(p, (size_t)k->slots * s->stride);
+#ifdef HR_SLAB_ASAN
+	for (uint32_t i = 0; i < k->slots; i++)
+		hr_slab_hide(s, p + (size_t)i * s->stride);
+#endif
 	k->memory = true;
 	k->live = 0;
 	k->head = 0;
@@ -218,7 +193,7 @@ static void chunk_release(struct hr_slab *s, uint32_t c)
 	} else if (madvise(p, len, MADV_DONTNEED) != 0 || mprotect(p, len, prot) != 0) {
 		return;
 	}
-	ASAN_UNPOISON_MEMORY_REGION(p, (size_t)k->slots * s->stride);
+	UNPOISON(p, (size_t)k->slots * s->stride);
 	k->memory = false;
 	k->hugetlb = false;
 	s->committed--;
@@ -286,7 +261,7 @@ int hr_slab_init(struct hr_slab *s, const char *name, size_t size, uint32_t max,
 	s->recip = UINT64_MAX / s->stride + 1; /* right for powers of two as well */
 	s->max = max;
 	s->chunks = (uint32_t)((slots + (UINT64_C(1) << s->shift) - 1) >> s->shift);
-	s->first_free = s->chunks;
+	s->first_free = s->open = s->chunks;
 	/* One node or none known to the kernel: nothing to prefer. */
 	s->numa_node =
 		numa_node >= 0 && numa_available() >= 0 && numa_max_node() > 0 ? numa_node : -1;
@@ -316,7 +291,7 @@ void hr_slab_fini(struct hr_slab *s)
 	size_t bytes = (size_t)s->chunks * chunk_bytes(s);
 
 	if (s->base != NULL) {
-		ASAN_UNPOISON_MEMORY_REGION(s->base, bytes);
+		UNPOISON(s->base, bytes);
 		munmap(s->base, bytes);
 	}
 	free(s->chunk);
@@ -335,72 +310,109 @@ static uint32_t commit_lowest(struct hr_slab *s)
 	return s->chunks;
 }
 
-void *hr_slab_alloc(struct hr_slab *s)
+/* What the open chunk's own place says is old: bring it up to date. */
+static void open_leave(struct hr_slab *s)
 {
-	struct hr_slab_chunk *k;
-	uint32_t c, slot;
-	uint8_t *obj;
+	struct hr_slab_chunk *k = &s->chunk[s->open];
 
-	if (unlikely(s->fail_after != 0) && --s->fail_after == 0)
-		return NULL;
-	if (unlikely(s->live >= s->max))
-		return NULL;
-	c = room_find(s);
-	if (unlikely(c == s->chunks))
-		c = commit_lowest(s);
-	if (unlikely(c == s->chunks))
-		return NULL;
-	k = &s->chunk[c];
-	if (k->head != 0) {
-		slot = k->head - 1;
-		obj = slot_at(s, c, slot);
-		ASAN_UNPOISON_MEMORY_REGION(obj, s->stride);
-		k->head = *link_of(s, obj);
-		/* Its link is the first that the next allocation needs. */
-		rte_prefetch0(slot_at(s, c, k->head == 0 ? k->fresh : k->head - 1) + s->stride -
-			      sizeof(uint32_t));
-	} else {
-		slot = k->fresh++;
-		obj = slot_at(s, c, slot);
-		ASAN_UNPOISON_MEMORY_REGION(obj, s->stride);
-		grow_pages(s, c, slot);
-	}
+	if (s->open == s->chunks)
+		return;
+	k->head = s->head;
+	k->live = s->open_live;
 	if (k->head == 0 && k->fresh == k->slots)
-		room_clear(s, c);
-	if (unlikely(k->live++ == 0) && !s->keep)
+		room_clear(s, s->open);
+	else
+		room_set(s, s->open);
+	if (k->live == 0 && !s->keep)
+		vacant_set(s, s->open);
+}
+
+/* Open chunk c, the lowest with room. */
+static void open_enter(struct hr_slab *s, uint32_t c)
+{
+	struct hr_slab_chunk *k = &s->chunk[c];
+
+	open_leave(s);
+	if (k->live == 0 && !s->keep)
 		vacant_clear(s, c);
+	s->head = k->head;
+	s->open_live = k->live;
+	s->open_first = (c << s->shift) + first_slot(c);
+	s->open_slots = k->slots - first_slot(c);
+	s->open = c;
+}
+
+/* A chunk with room is open; false at the limit and without memory. */
+static bool open_some(struct hr_slab *s)
+{
+	uint32_t c = s->open;
+
+	if (c != s->chunks && s->chunk[c].fresh < s->chunk[c].slots)
+		return true;
+	if (s->live >= s->max)
+		return false;
+	if (c != s->chunks)
+		room_clear(s, c);
+	c = room_find(s);
+	if (c == s->chunks)
+		c = commit_lowest(s);
+	if (c == s->chunks)
+		return false;
+	open_enter(s, c);
+	return true;
+}
+
+void *hr_slab_alloc_other(struct hr_slab *s)
+{
+	uint32_t slot;
+	void *obj;
+
+	if (s->fail_after != 0 && --s->fail_after == 0)
+		return NULL;
+	if (s->head == 0 && !open_some(s))
+		return NULL;
+	if (s->head != 0)
+		return hr_slab_pop(s);
+	slot = s->chunk[s->open].fresh++;
+	obj = hr_slab_at(s, (s->open << s->shift) + slot);
+	hr_slab_show(s, obj);
+	grow_pages(s, s->open, slot);
+	s->open_live++;
 	s->live++;
 	return obj;
 }
 
-void hr_slab_free(struct hr_slab *s, void *obj)
+void hr_slab_free_other(struct hr_slab *s, void *obj, uint32_t index)
 {
-	uint32_t index = hr_slab_index(s, obj);
 	uint32_t c = index >> s->shift;
 	struct hr_slab_chunk *k;
 
 	must(index > 0 && index <= s->max && hr_slab_at(s, index) == obj);
 	k = &s->chunk[c];
 	must(k->memory && k->live > 0);
-#ifdef SLAB_ASAN
-	must(!__asan_address_is_poisoned(obj)); /* freed twice */
+#ifdef HR_SLAB_ASAN
+	must(s->keep || !__asan_address_is_poisoned(obj)); /* freed twice */
 #endif
-	*link_of(s, obj) = k->head;
-	k->head = index - (c << s->shift) + 1;
-	if (poisons(s))
-		ASAN_POISON_MEMORY_REGION(obj, s->stride);
+	*hr_slab_link(s, obj) = k->head;
+	k->head = index;
+	hr_slab_hide(s, obj);
 	room_set(s, c);
 	k->live--;
 	s->live--;
 	if (k->live == 0 && !s->keep)
 		vacant_set(s, c);
+	if (c < s->open)
+		open_enter(s, c);
 }
 
 bool hr_slab_trim(struct hr_slab *s, uint32_t n)
 {
-	uint32_t word = (s->chunks + 63) / 64;
+	uint32_t word = (s->chunks + 63) / 64, spare = 1;
 
-	while (s->empty > 1 && n > 0) {
+	/* The open chunk is the lowest of the empty ones when it is empty. */
+	if (s->open != s->chunks && s->open_live == 0 && !s->keep)
+		spare = 0;
+	while (s->empty > spare && n > 0) {
 		if (s->vacant[word - 1] == 0) {
 			word--;
 			continue;
@@ -408,7 +420,7 @@ bool hr_slab_trim(struct hr_slab *s, uint32_t n)
 		chunk_release(s, word * 64 - 1 - (uint32_t)__builtin_clzll(s->vacant[word - 1]));
 		n--;
 	}
-	return s->empty > 1;
+	return s->empty > spare;
 }
 
 size_t hr_slab_bytes(const struct hr_slab *s)
