@@ -14,6 +14,9 @@
  *
  * The slot the wheel stands in is empty on every level above 0. Ticks beyond the top level's turn
  * (570 years) share its last slot and are looked at again when the wheel gets there.
+ *
+ * A list's ends point to the list itself, by its number, so that a node leaves it without a look at
+ * where its deadline belongs. An empty list points to itself.
  */
 #include "timer/wheel.h"
 
@@ -26,9 +29,24 @@
 
 _Static_assert(HR_WHEEL_SLOTS == 1 << SLOT_BITS, "a digit is a slot number");
 
-struct place {
-	uint32_t level, slot;
-};
+/* A reference to a list, not to an object. */
+#define LIST BIT(31)
+
+/* One bit in occupied[]. */
+static void mark_occupied(struct hr_wheel *w, uint32_t list)
+{
+	w->occupied[list / HR_WHEEL_SLOTS] |= 1ull << list % HR_WHEEL_SLOTS;
+}
+
+static void mark_empty(struct hr_wheel *w, uint32_t list)
+{
+	w->occupied[list / HR_WHEEL_SLOTS] &= ~(1ull << list % HR_WHEEL_SLOTS);
+}
+
+static bool is_empty(const struct hr_wheel *w, enum hr_wheel_list list)
+{
+	return w->list[list].head & LIST;
+}
 
 static struct hr_timer_node *node_at(const struct hr_wheel *w, uint32_t index)
 {
@@ -40,94 +58,86 @@ static struct hr_timer_node *node_of(const struct hr_wheel *w, void *obj)
 	return RTE_PTR_ADD(obj, w->node_off);
 }
 
-/* Where a node with this deadline is kept, now that the wheel stands at w->tick. */
-static struct place home(const struct hr_wheel *w, uint64_t when_us)
+/* The list for a node with this deadline, now that the wheel stands at w->tick. */
+static inline uint32_t home(const struct hr_wheel *w, uint64_t when_us)
 {
 	uint64_t tick = RTE_MAX(when_us >> TICK_SHIFT, w->tick);
 	uint64_t diff = tick ^ w->tick;
 	uint32_t level;
 
-	if (diff >> TURN_BITS != 0)
-		return (struct place){TOP, HR_WHEEL_SLOTS - 1};
-	level = diff == 0 ? 0 : (63 - (uint32_t)__builtin_clzll(diff)) / SLOT_BITS;
-	return (struct place){level, tick >> (level * SLOT_BITS) & (HR_WHEEL_SLOTS - 1)};
+	if (unlikely(diff >> TURN_BITS != 0))
+		return TOP * HR_WHEEL_SLOTS + HR_WHEEL_SLOTS - 1;
+	level = (63 - (uint32_t)__builtin_clzll(diff | 1)) / SLOT_BITS;
+	return level * HR_WHEEL_SLOTS + (tick >> level * SLOT_BITS & (HR_WHEEL_SLOTS - 1));
 }
 
-/* Lists are circular, so that a head is enough to append. */
-static void append(const struct hr_wheel *w, uint32_t *head, uint32_t index)
+static inline void append(
+	struct hr_wheel *w, uint32_t list, uint32_t index, struct hr_timer_node *n)
 {
-	struct hr_timer_node *n = node_at(w, index), *first, *last;
+	uint32_t last = w->list[list].tail;
 
-	if (*head == 0) {
-		*head = n->next = n->prev = index;
+	n->next = list | LIST;
+	n->prev = last;
+	w->list[list].tail = index;
+	if (likely(!(last & LIST))) {
+		node_at(w, last)->next = index;
 		return;
 	}
-	first = node_at(w, *head);
-	n->next = *head;
-	n->prev = first->prev;
-	last = node_at(w, first->prev);
-	last->next = index;
-	first->prev = index;
+	w->list[list].head = index;
+	mark_occupied(w, list);
 }
 
-static void unlink_from(const struct hr_wheel *w, uint32_t *head, uint32_t index)
+/* Out of whichever list it is in. */
+static inline void leave_list(struct hr_wheel *w, const struct hr_timer_node *n)
 {
-	struct hr_timer_node *n = node_at(w, index);
+	uint32_t next = n->next, prev = n->prev;
 
-	if (n->next == index) {
-		must(*head == index);
-		*head = 0;
-		return;
-	}
-	node_at(w, n->next)->prev = n->prev;
-	node_at(w, n->prev)->next = n->next;
-	if (*head == index)
-		*head = n->next;
+	if (prev & LIST)
+		w->list[prev & ~LIST].head = next;
+	else
+		node_at(w, prev)->next = next;
+	if (next & LIST)
+		w->list[next & ~LIST].tail = prev;
+	else
+		node_at(w, next)->prev = prev;
+	if (next & prev & LIST)
+		mark_empty(w, next & ~LIST);
 }
 
 /* Put an unlinked node into the slot of its deadline. */
 static void settle(struct hr_wheel *w, uint32_t index)
 {
-	struct place p = home(w, node_at(w, index)->when_us);
+	struct hr_timer_node *n = node_at(w, index);
 
-	append(w, &w->slot[p.level][p.slot], index);
-	w->occupied[p.level] |= 1ull << p.slot;
+	append(w, home(w, n->when_us), index, n);
 }
 
-/* Unlink from whichever list the node is in: only the list it heads must be known. */
-static void detach(struct hr_wheel *w, uint32_t index, struct hr_timer_node *n)
+/* Take a whole list: the last node's next is still a reference to a list. */
+static uint32_t take(struct hr_wheel *w, uint32_t list)
 {
-	struct place p;
+	uint32_t first = w->list[list].head;
 
-	if (w->due == index) {
-		unlink_from(w, &w->due, index);
-	} else if (w->late == index) {
-		unlink_from(w, &w->late, index);
-	} else if (w->moving == index) {
-		unlink_from(w, &w->moving, index);
-	} else {
-		p = home(w, n->when_us);
-		unlink_from(w, &w->slot[p.level][p.slot], index);
-		if (w->slot[p.level][p.slot] == 0)
-			w->occupied[p.level] &= ~(1ull << p.slot);
-	}
-}
-
-/* Take a whole list, opened at its end: the last node's next is 0. */
-static uint32_t take(const struct hr_wheel *w, uint32_t *head)
-{
-	uint32_t first = *head;
-
-	if (first != 0)
-		node_at(w, node_at(w, first)->prev)->next = 0;
-	*head = 0;
+	w->list[list].head = w->list[list].tail = list | LIST;
+	mark_empty(w, list);
 	return first;
 }
 
-/* The first occupied slot and the tick it begins at. */
-static bool earliest(const struct hr_wheel *w, struct place *p, uint64_t *start)
+/* All nodes of a list become those of another, which is empty. */
+static void rename_list(struct hr_wheel *w, uint32_t list, uint32_t to)
 {
-	uint32_t level, shift, current;
+	uint32_t last = w->list[list].tail, first = take(w, list);
+
+	w->list[to].head = first;
+	w->list[to].tail = last;
+	node_at(w, first)->prev = to | LIST;
+	node_at(w, last)->next = to | LIST;
+	mark_occupied(w, to);
+}
+
+/* The first occupied slot, as the number of its list, and the tick it begins at. */
+static bool earliest(const struct hr_wheel *w, uint32_t *list, uint64_t *start)
+{
+	uint32_t level, shift, current, slot;
 
 	for (level = 0; level < HR_WHEEL_LEVELS; level++)
 		if (w->occupied[level] != 0)
@@ -136,29 +146,26 @@ static bool earliest(const struct hr_wheel *w, struct place *p, uint64_t *start)
 		return false;
 	shift = level * SLOT_BITS;
 	current = w->tick >> shift & (HR_WHEEL_SLOTS - 1);
-	p->level = level;
-	p->slot = (uint32_t)__builtin_ctzll(w->occupied[level]);
-	*start = w->tick >> (shift + SLOT_BITS) << (shift + SLOT_BITS) | (uint64_t)p->slot << shift;
+	slot = (uint32_t)__builtin_ctzll(w->occupied[level]);
+	*list = level * HR_WHEEL_SLOTS + slot;
+	*start = w->tick >> (shift + SLOT_BITS) << (shift + SLOT_BITS) | (uint64_t)slot << shift;
 	/* Only nodes of a later turn can share a slot with the wheel above level 0: see them when
 	 * this turn ends. */
-	if (level == TOP && p->slot == current)
+	if (level == TOP && slot == current)
 		*start = ((w->tick >> TURN_BITS) + 1) << TURN_BITS;
 	return true;
 }
 
 /* Level 0: the nodes that are due go to the due list, the others stay. */
-static void split(struct hr_wheel *w, uint32_t *slot)
+static void split(struct hr_wheel *w, uint32_t list)
 {
 	uint32_t index, next;
 
-	for (index = take(w, slot); index != 0; index = next) {
+	for (index = take(w, list); !(index & LIST); index = next) {
 		struct hr_timer_node *n = node_at(w, index);
 
 		next = n->next;
-		if (n->when_us <= w->now_us)
-			append(w, &w->due, index);
-		else
-			settle(w, index);
+		append(w, n->when_us <= w->now_us ? HR_WHEEL_DUE : list, index, n);
 	}
 }
 
@@ -170,22 +177,18 @@ static void split(struct hr_wheel *w, uint32_t *slot)
 static bool turn(struct hr_wheel *w)
 {
 	uint64_t target = w->now_us >> TICK_SHIFT, start;
-	struct place p;
-	uint32_t *slot;
+	uint32_t list;
 
-	if (!earliest(w, &p, &start) || start > target) {
+	if (!earliest(w, &list, &start) || start > target) {
 		w->tick = target;
 		return false;
 	}
 	w->tick = RTE_MAX(w->tick, start);
-	w->occupied[p.level] &= ~(1ull << p.slot);
-	slot = &w->slot[p.level][p.slot];
-	if (p.level == 0 && start == target) {
-		split(w, slot);
-		return w->due != 0;
+	if (list < HR_WHEEL_SLOTS && start == target) {
+		split(w, list);
+		return !is_empty(w, HR_WHEEL_DUE);
 	}
-	*(p.level == 0 ? &w->due : &w->moving) = *slot;
-	*slot = 0;
+	rename_list(w, list, list < HR_WHEEL_SLOTS ? HR_WHEEL_DUE : HR_WHEEL_MOVING);
 	return true;
 }
 
@@ -196,12 +199,13 @@ static bool turn(struct hr_wheel *w)
  */
 static void move_down(struct hr_wheel *w, uint32_t *moves)
 {
-	for (; w->moving != 0 && *moves > 0; --*moves) {
-		uint32_t index = w->moving;
+	for (; !is_empty(w, HR_WHEEL_MOVING) && *moves > 0; --*moves) {
+		uint32_t index = w->list[HR_WHEEL_MOVING].head;
+		const struct hr_timer_node *n = node_at(w, index);
 
-		unlink_from(w, &w->moving, index);
-		if (w->moving != 0)
-			rte_prefetch0(node_at(w, node_at(w, w->moving)->next));
+		if (!(n->next & LIST))
+			rte_prefetch0(node_at(w, n->next));
+		leave_list(w, n);
 		settle(w, index);
 	}
 }
@@ -211,7 +215,8 @@ static void forget(struct hr_wheel *w, struct hr_timer_node *n)
 	if (n->when_us == w->next_us)
 		w->next_us = 0;
 	n->when_us = HR_NEVER;
-	w->count--;
+	if (--w->count == 0)
+		w->next_us = HR_NEVER;
 }
 
 static uint32_t fire_due(
@@ -219,12 +224,13 @@ static uint32_t fire_due(
 {
 	uint32_t fired = 0;
 
-	while (w->due != 0 && fired < budget) {
-		uint32_t index = w->due;
+	while (!is_empty(w, HR_WHEEL_DUE) && fired < budget) {
+		uint32_t index = w->list[HR_WHEEL_DUE].head;
 		struct hr_timer_node *n = node_at(w, index);
 
-		rte_prefetch0(node_at(w, n->next));
-		unlink_from(w, &w->due, index);
+		if (!(n->next & LIST))
+			rte_prefetch0(node_at(w, n->next));
+		leave_list(w, n);
 		forget(w, n);
 		fired++;
 		fire(arg, hr_slab_at(w->slab, index));
@@ -240,6 +246,9 @@ void hr_wheel_init(
 	w->node_off = node_off;
 	w->now_us = now_us;
 	w->tick = now_us >> TICK_SHIFT;
+	w->next_us = HR_NEVER;
+	for (uint32_t i = 0; i < HR_WHEEL_LISTS; i++)
+		w->list[i].head = w->list[i].tail = i | LIST;
 }
 
 void hr_wheel_set(struct hr_wheel *w, void *obj, uint64_t when_us)
@@ -249,7 +258,8 @@ void hr_wheel_set(struct hr_wheel *w, void *obj, uint64_t when_us)
 
 	if (n->when_us == when_us)
 		return;
-	hr_wheel_remove(w, obj);
+	if (hr_timer_queued(n))
+		hr_wheel_remove(w, obj);
 	if (when_us == HR_NEVER)
 		return;
 	index = hr_slab_index(w->slab, obj);
@@ -257,11 +267,9 @@ void hr_wheel_set(struct hr_wheel *w, void *obj, uint64_t when_us)
 	n->when_us = when_us;
 	/* Not into the slot: what fire() sets for now must wait for the next advance, or a turn
 	 * need not end. */
-	if (when_us <= w->now_us)
-		append(w, &w->late, index);
-	else
-		settle(w, index);
-	if (w->count++ == 0 || (w->next_us != 0 && when_us < w->next_us))
+	append(w, when_us <= w->now_us ? HR_WHEEL_LATE : home(w, when_us), index, n);
+	w->count++;
+	if (when_us < w->next_us)
 		w->next_us = when_us;
 }
 
@@ -272,7 +280,7 @@ void hr_wheel_remove(struct hr_wheel *w, void *obj)
 	if (!hr_timer_queued(n))
 		return;
 	must(w->count > 0);
-	detach(w, hr_slab_index(w->slab, obj), n);
+	leave_list(w, n);
 	forget(w, n);
 }
 
@@ -285,14 +293,14 @@ uint32_t hr_wheel_advance(struct hr_wheel *w, uint64_t now_us, uint32_t budget,
 
 	/* The time handed in by an embedding program may step back; ours does not. */
 	w->now_us = RTE_MAX(w->now_us, now_us);
-	for (index = take(w, &w->late); index != 0; index = next) {
+	for (index = take(w, HR_WHEEL_LATE); !(index & LIST); index = next) {
 		next = node_at(w, index)->next;
 		settle(w, index);
 	}
 	do {
 		move_down(w, &moves);
 		fired += fire_due(w, budget - fired, fire, arg);
-	} while (w->moving == 0 && w->due == 0 && turn(w));
+	} while (is_empty(w, HR_WHEEL_MOVING) && is_empty(w, HR_WHEEL_DUE) && turn(w));
 	/* It was no node's time but the beginning of a slot: look again. */
 	if (w->next_us <= w->now_us)
 		w->next_us = 0;
@@ -300,40 +308,38 @@ uint32_t hr_wheel_advance(struct hr_wheel *w, uint64_t now_us, uint32_t budget,
 }
 
 /* The earliest of a list, no node of which is before `start`; that when the list is long. */
-static uint64_t list_min(const struct hr_wheel *w, uint32_t head, uint64_t start)
+static uint64_t list_min(const struct hr_wheel *w, uint32_t list, uint64_t start)
 {
 	uint64_t least = HR_NEVER;
-	uint32_t index = head;
+	uint32_t index = w->list[list].head;
 
-	if (head == 0)
-		return HR_NEVER;
 	for (uint32_t n = 0; n < HR_WHEEL_LOOK; n++) {
-		const struct hr_timer_node *node = node_at(w, index);
+		const struct hr_timer_node *node;
 
+		if (index & LIST)
+			return least;
+		node = node_at(w, index);
 		least = RTE_MIN(least, node->when_us);
 		index = node->next;
-		if (index == head)
-			return least;
 	}
-	return start;
+	return index & LIST ? least : start;
 }
 
 uint64_t hr_wheel_next(struct hr_wheel *w)
 {
 	uint64_t least = HR_NEVER, start;
-	struct place p;
+	uint32_t list;
 
 	if (w->count == 0)
 		return HR_NEVER;
-	if (w->moving != 0)
+	if (hr_wheel_moving(w))
 		return w->now_us;
 	if (w->next_us != 0)
 		return w->next_us;
-	if (earliest(w, &p, &start))
-		least = list_min(
-			w, w->slot[p.level][p.slot], RTE_MAX(start << TICK_SHIFT, w->now_us));
-	least = RTE_MIN(least, list_min(w, w->due, w->now_us));
-	least = RTE_MIN(least, list_min(w, w->late, w->now_us));
+	if (earliest(w, &list, &start))
+		least = list_min(w, list, RTE_MAX(start << TICK_SHIFT, w->now_us));
+	least = RTE_MIN(least, list_min(w, HR_WHEEL_DUE, w->now_us));
+	least = RTE_MIN(least, list_min(w, HR_WHEEL_LATE, w->now_us));
 	w->next_us = least;
 	return least;
 }

@@ -13,7 +13,7 @@
 #include "base/slab.h"
 
 struct hr_timer_node {
-	uint32_t next, prev; /* slab indices of the objects; private to the wheel */
+	uint32_t next, prev; /* references: slab indices, or the list; private to the wheel */
 	uint64_t when_us;    /* HR_NEVER = not queued; read-only outside */
 };
 
@@ -22,19 +22,27 @@ struct hr_timer_node {
 #define HR_WHEEL_MOVES  4   /* nodes moved between levels that cost as much as firing one */
 #define HR_WHEEL_LOOK   512 /* nodes looked at for the next deadline */
 
+/* The lists beside those of the slots. */
+enum hr_wheel_list {
+	HR_WHEEL_DUE = HR_WHEEL_LEVELS * HR_WHEEL_SLOTS, /* taken from their slot, about to fire */
+	HR_WHEEL_MOVING, /* taken from a slot above level 0, on their way to lower levels */
+	HR_WHEEL_LATE,   /* set for now or the past, queued by the next advance */
+	HR_WHEEL_LISTS
+};
+
 struct hr_wheel {
 	const struct hr_slab *slab;
 	uint32_t node_off; /* of struct hr_timer_node within the object */
 	uint32_t count;
-	uint64_t now_us; /* of the last advance; unless its budget ran out, all nodes due then have
-			    fired */
-	uint64_t tick;   /* where the wheel stands, in 64 us; behind now_us after a spent budget */
-	uint32_t due;    /* list: taken from their slot, about to fire */
-	uint32_t moving; /* list: taken from a slot above level 0, on their way to lower levels */
-	uint32_t late;   /* list: set for now or the past, queued by the next advance */
-	uint64_t occupied[HR_WHEEL_LEVELS];
-	uint32_t slot[HR_WHEEL_LEVELS][HR_WHEEL_SLOTS];
-	uint64_t next_us; /* cached next deadline, 0 = unknown */
+	uint64_t now_us;  /* of the last advance; unless its budget ran out, all nodes due then have
+			     fired */
+	uint64_t tick;    /* where the wheel stands, in 64 us; behind now_us after a spent budget */
+	uint64_t next_us; /* cached next deadline, 0 = unknown, HR_NEVER = no node */
+	/* One bit for each list with a node: levels, and those beside them. */
+	uint64_t occupied[HR_WHEEL_LEVELS + 1];
+	struct {
+		uint32_t head, tail; /* as in a node */
+	} list[HR_WHEEL_LISTS];
 };
 
 void hr_wheel_init(
@@ -48,6 +56,13 @@ static inline void hr_timer_init(struct hr_timer_node *n)
 static inline bool hr_timer_queued(const struct hr_timer_node *n)
 {
 	return n->when_us != HR_NEVER;
+}
+
+/* Nodes are on their way to lower levels. */
+static inline bool hr_wheel_moving(const struct hr_wheel *w)
+{
+	return (w->occupied[HR_WHEEL_MOVING / HR_WHEEL_SLOTS] >> HR_WHEEL_MOVING % HR_WHEEL_SLOTS &
+		       1) != 0;
 }
 
 /* Queue the object, or move it. A time in the past fires at the next advance. when_us == HR_NEVER

@@ -216,7 +216,7 @@ static void test_moving_is_budgeted(void **state)
 		set(&b, i, 262144 + i * 10);
 	for (uint32_t calls = 1; calls <= 10; calls++) {
 		assert_int_equal(advance(&b, 262144, 10), 0);
-		assert_int_not_equal(b.wheel.moving, 0);
+		assert_true(hr_wheel_moving(&b.wheel));
 		assert_int_equal(hr_wheel_next(&b.wheel), 262144);
 	}
 	/* Those on their way can be taken away, put off and brought forward. */
@@ -227,7 +227,7 @@ static void test_moving_is_budgeted(void **state)
 	assert_int_equal(advance(&b, 262144, 0), 0);
 	assert_int_equal(advance(&b, 262144, 100), 1);
 	assert_int_equal(b.fired[0], 0);
-	assert_int_equal(b.wheel.moving, 0);
+	assert_false(hr_wheel_moving(&b.wheel));
 	assert_int_equal(hr_wheel_next(&b.wheel), 262145);
 	assert_int_equal(advance(&b, SECOND, 1000), 496);
 	assert_int_equal(hr_wheel_next(&b.wheel), HOUR);
@@ -330,7 +330,7 @@ static void check_state(struct bed *b)
 	}
 	assert_int_equal(b->wheel.count, count);
 	assert_int_equal(hr_wheel_next(&b->wheel),
-		b->wheel.moving != 0 ? b->wheel.now_us : reference_next(b));
+		hr_wheel_moving(&b->wheel) ? b->wheel.now_us : reference_next(b));
 }
 
 /* Within the budget all that is due fires, but for what fire() sets; check_fired() sees that
@@ -361,7 +361,7 @@ static void random_advance(struct bed *b)
 	fired = advance(b, now_us, budget);
 	assert_int_equal(fired, b->nfired);
 	assert_true(fired <= budget);
-	for (uint32_t i = 0; fired < budget && b->wheel.moving == 0 && i < OBJECTS; i++)
+	for (uint32_t i = 0; fired < budget && !hr_wheel_moving(&b->wheel) && i < OBJECTS; i++)
 		assert_true(b->when_us[i] > now_us || b->set_in[i] == b->advances);
 }
 
