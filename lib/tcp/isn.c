@@ -9,15 +9,20 @@
 
 /*
  * One hash gives both: its halves tell nothing of each other. Both are asked for one after the
- * other when a connection begins, so the last answer is kept.
+ * other when a connection begins, and again when its half-open entry becomes a connection, so the
+ * last answers are kept.
  */
 static uint64_t secret(struct tcp_ctx *c, const struct hr_flow_key *k)
 {
-	if (!hr_key_equal(&c->secret_of, k) || c->secret_of.laddr_id == 0) {
-		c->secret_of = *k;
-		c->secret = hr_siphash24(c->isn_key, k, hr_key_len(k));
+	uint32_t of = (k->raddr4 + k->laddr_id + ((uint32_t)k->rport << 16 | k->lport)) *
+		      UINT32_C(0x9e3779b1);
+	struct tcp_secret *m = &c->secret[of >> (32 - TCP_SECRET_BITS)];
+
+	if (m->of.laddr_id == 0 || !hr_key_equal(&m->of, k)) {
+		m->of = *k;
+		m->hash = hr_siphash24(c->isn_key, k, hr_key_len(k));
 	}
-	return c->secret;
+	return m->hash;
 }
 
 uint32_t hr_isn(struct tcp_ctx *c, const struct hr_flow_key *k, const struct tcp_path *path,

@@ -165,11 +165,12 @@ uint8_t hr_params_wscale(const struct hr_tcp_params *p)
  */
 uint32_t hr_params_window(const struct hr_tcp_params *p, uint32_t mss)
 {
-	uint32_t whole = p->rcv_buf_bytes - p->rcv_buf_bytes % mss;
+	uint32_t whole;
 
-	return p->syn_order == HR_SYN_LINUX && whole <= UINT16_MAX && whole / mss >= 16
-		       ? whole
-		       : p->rcv_buf_bytes;
+	if (p->syn_order != HR_SYN_LINUX)
+		return p->rcv_buf_bytes;
+	whole = p->rcv_buf_bytes - p->rcv_buf_bytes % mss;
+	return whole <= UINT16_MAX && whole / mss >= 16 ? whole : p->rcv_buf_bytes;
 }
 
 /* The MSS we announce and never exceed: MTU less the fixed headers (RFC 9293 MUST-67). */

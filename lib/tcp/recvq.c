@@ -281,7 +281,7 @@ bool hr_tcp_unread(const struct tcp_ctx *c, const struct tcb *t, struct rte_mbuf
 	return true;
 }
 
-static void read_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t n)
+static __rte_noinline void read_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t n)
 {
 	must(n <= t->rcv_held);
 	t->rcv_held -= n;
@@ -304,24 +304,38 @@ static void read_bytes(struct tcp_ctx *c, struct tcb *t, uint32_t n)
 	}
 }
 
-void hr_tcp_consume(struct tcp_ctx *c, struct tcb *t, uint32_t n, uint64_t now_us)
+static __rte_noinline void consume_ext(
+	struct tcp_ctx *c, struct tcb *t, uint32_t n, uint64_t now_us)
 {
 	struct tcb_ext *x = tcb_ext(c, t);
 
 	read_bytes(c, t, n);
-	if (x != NULL && x->urg_pending && seq_ge(t->rcv_nxt - t->rcv_held, x->rcv_up)) {
+	if (x->urg_pending && seq_ge(t->rcv_nxt - t->rcv_held, x->rcv_up)) {
 		x->urg_pending = false;
 		hr_ext_put(c, t);
 		x = tcb_ext(c, t);
 	}
-	if (!tcb_in(t, TCPS_RECEIVING))
-		return;
-	if (x != NULL && x->drs_live) {
+	if (x != NULL && x->drs_live && tcb_in(t, TCPS_RECEIVING)) {
 		hr_autotune_read(c, t, now_us);
 		if (!x->drs_live)
 			hr_ext_put(c, t);
 	}
-	if (hr_window_update_due(t))
+}
+
+void hr_tcp_consume(struct tcp_ctx *c, struct tcb *t, uint32_t n, uint64_t now_us)
+{
+	struct rte_mbuf *m = t->rcvq;
+
+	if (unlikely(t->ext != 0)) {
+		consume_ext(c, t, n, now_us);
+	} else if (likely(n == t->rcv_held && m != NULL && mark(c, m)->next == m)) {
+		t->rcv_held = 0;
+		t->rcvq = NULL;
+		rte_pktmbuf_free_seg(m);
+	} else {
+		read_bytes(c, t, n);
+	}
+	if (tcb_in(t, TCPS_RECEIVING) && hr_window_update_due(t))
 		t->flags |= TF_ACK_SOON;
 }
 

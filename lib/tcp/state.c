@@ -52,22 +52,22 @@ uint32_t hr_tcb_end(struct tcb *t, enum hr_reason why)
 void hr_tcb_init(struct tcp_ctx *c, struct tcb *t, uint16_t params, uint64_t now_us)
 {
 	const struct hr_tcp_params *p = &c->params[params];
-	struct hr_flow_key key = t->key;
 
-	memset(t, 0, sizeof(*t));
-	t->key = key;
+	_Static_assert(offsetof(struct tcb, rcv_nxt) == 32, "what is set here lies before");
+	hr_zero(&t->rcv_nxt, sizeof(*t) - offsetof(struct tcb, rcv_nxt));
+	t->state = TCPS_CLOSED;
+	t->snd_scale = 0;
 	t->params = params;
+	t->flags = p->nagle ? 0 : TF_NODELAY;
 	t->rcv_buf = p->rcv_buf_bytes;
 	t->rcv_mss = TCP_DEFAULT_MSS4; /* until a segment tells more */
 	t->rcv_scale = hr_params_wscale(p);
-	t->ts_off = hr_tcp_ts_offset(c, &key);
+	t->ts_off = hr_tcp_ts_offset(c, &t->key);
 	t->ssthresh = TCP_MAX_CWND;
 	t->rto_us = p->rto_init_us;
 	t->min_rtt_us = UINT32_MAX;
 	t->rexmit_at = HR_NEVER;
 	t->last_rcv_ms = tcp_ms(now_us);
-	if (!p->nagle)
-		t->flags |= TF_NODELAY;
 }
 
 /* Settle what both sides offered; snd_mss holds the payload limit of the path until now. */

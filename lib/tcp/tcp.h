@@ -44,6 +44,13 @@ static inline enum hr_drop hr_tcp_ev_drop(uint32_t ev)
 
 #define TCP_MAX_PARAMS 256
 
+/* What was told last of the keyed hash of tuples. */
+struct tcp_secret {
+	struct hr_flow_key of; /* laddr_id 0: none */
+	uint64_t hash;
+};
+#define TCP_SECRET_BITS 9
+
 /* The core's surroundings: one per worker. */
 struct tcp_ctx {
 	struct hr_slab *ranges; /* struct tx_range */
@@ -52,15 +59,14 @@ struct tcp_ctx {
 	int mark_off; /* of struct hr_mark in an mbuf */
 	uint16_t n_params;
 	struct hr_tcp_params params[TCP_MAX_PARAMS];
-	uint64_t isn_key[2];          /* RFC 6528; also derives timestamp offsets */
-	struct hr_flow_key secret_of; /* whose secret this is: isn.c */
-	uint64_t secret;
+	uint64_t isn_key[2]; /* RFC 6528; also derives timestamp offsets */
 	uint64_t cookie_key[2];
 	uint32_t cookies_since_ms; /* when a cookie was last sent: cookies are only accepted for a
 				      while after */
 	bool cookies_sent;
 	bool plain;      /* tests: no short ways for what is usual */
 	bool memory_low; /* packet memory is short: receive buffers do not grow */
+	struct tcp_secret secret[1 << TCP_SECRET_BITS]; /* isn.c */
 };
 
 /* --- life of a tcb
@@ -278,6 +284,19 @@ int64_t hr_tcp_send_room(const struct tcp_ctx *c, const struct tcb *t);
 /* Queue len payload bytes of m from buf_addr + off; ownership of m passes. Room was checked. */
 void hr_tcp_send_mbuf(
 	struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint16_t off, uint16_t len);
+/* The same while nothing is queued. */
+static inline void hr_tcp_send_first(
+	struct tcp_ctx *c, struct tcb *t, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	struct hr_mark *k = hr_mark(m, c->mark_off);
+
+	k->next = m;
+	k->seq = t->snd_end;
+	k->off = off;
+	k->len = len;
+	t->sendq = m;
+	t->snd_end += len;
+}
 /* The tail mbuf of the send queue when bytes may still be appended to it (nothing of it was sent,
  * and it ends at snd_end), else NULL. */
 struct rte_mbuf *hr_tcp_send_tail(const struct tcp_ctx *c, const struct tcb *t);
@@ -310,6 +329,11 @@ uint32_t hr_tcp_close(struct tcp_ctx *c, struct tcb *t, bool deaf, uint64_t now_
 uint32_t hr_tcp_abort(struct tcp_ctx *c, struct tcb *t, enum hr_reason reason);
 /* Free all memory of the tcb (queues, ranges, ext). The tcb itself is the caller's. */
 void hr_tcp_release(struct tcp_ctx *c, struct tcb *t);
+/* There is any. */
+static inline bool hr_tcp_holds(const struct tcb *t)
+{
+	return t->sendq != NULL || t->rcvq != NULL || t->range_head != 0 || t->ext != 0;
+}
 
 /* Index of an equal parameter set, added when new; negative -ENOSPC. Index 0 is the engine default.
  */

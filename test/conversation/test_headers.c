@@ -182,11 +182,11 @@ static void isn_is_keyed(struct talk *v)
 	for (unsigned i = 1; i < 4096; i++)
 		expect(v, (isn[i] - isn[i - 1]) + 256 > 512);
 	v->ctx.isn_key[1] ^= 1;
-	v->ctx.secret_of.laddr_id = 0; /* of the old key */
+	memset(v->ctx.secret, 0, sizeof(v->ctx.secret)); /* of the old key */
 	other = isn_at(v, 1000, v->now);
 	expect(v, other != isn[0]);
 	v->ctx.isn_key[1] ^= 1;
-	v->ctx.secret_of.laddr_id = 0; /* of the old key */
+	memset(v->ctx.secret, 0, sizeof(v->ctx.secret)); /* of the old key */
 	expect(v, isn_at(v, 1000, v->now) == isn[0]);
 }
 
