@@ -175,11 +175,12 @@ int hr_laddr_init(struct hr_ip_layer *ip, char *err, size_t errlen)
 			"addrs: %u ranges are too many; use at most %d", cfg->n_addrs,
 			UINT16_MAX - HR_MAX_PORTS);
 	ip->range = calloc(cfg->n_addrs + ip->n_ports, sizeof(*ip->range));
-	ip->last = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_CACHE_LINE_SIZE);
+	ip->last = aligned_alloc(RTE_CACHE_LINE_SIZE,
+		RTE_ALIGN_CEIL(sizeof(*ip->last), (size_t)RTE_CACHE_LINE_SIZE));
 	if (ip->range == NULL || ip->last == NULL)
 		return hr_error(
 			err, errlen, -ENOMEM, "no memory for %u address ranges", cfg->n_addrs);
-	memset(ip->last, 0, RTE_CACHE_LINE_SIZE);
+	memset(ip->last, 0, sizeof(*ip->last));
 	for (unsigned i = 0; i < cfg->n_addrs; i++) {
 		const struct hr_addr_config *a = &cfg->addrs[i];
 
@@ -256,20 +257,26 @@ static const struct hr_laddr_range *range_of(const struct hr_ip_layer *ip, uint3
 uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void *addr)
 {
 	struct hr_laddr_last *last = ip->last;
-	uint32_t id;
+	uint32_t id, *not4 = NULL;
 
 	if (likely(family == 4)) {
-		/* In the range of the last one: every client of a load generator is. */
-		uint32_t d = v4_number(addr) - last->first4;
+		uint32_t v4 = v4_number(addr), d = v4 - last->first4;
 
+		/* In the range of the last one: every client of a load generator is. */
 		if (likely(d < last->count4))
 			return last->index4 + d;
+		not4 = &last->not4[v4 * UINT32_C(0x9e3779b1) >> 24];
+		if (*not4 == v4) /* 0.0.0.0 is nobody's, too */
+			return 0;
 	} else if (last->id6 != 0 && memcmp(last->addr6, addr, 16) == 0) {
 		return last->id6;
 	}
 	id = search(ip, family, addr);
-	if (id == 0)
+	if (id == 0) {
+		if (not4 != NULL)
+			*not4 = v4_number(addr);
 		return 0;
+	}
 	if (family == 4) {
 		const struct hr_laddr_range *r = range_of(ip, id);
 
@@ -317,5 +324,5 @@ const struct hr_ip *hr_laddr(const struct hr_ip_layer *ip, uint32_t id)
 
 unsigned hr_laddr_port(const struct hr_ip_layer *ip, uint32_t id)
 {
-	return hr_laddr_entry(ip, id)->port;
+	return ip->n_ports == 1 ? 0 : hr_laddr_entry(ip, id)->port;
 }

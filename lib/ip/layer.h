@@ -66,6 +66,9 @@ struct hr_laddr_last {
 	uint32_t first4, count4, index4; /* host order; count4 0 = nothing yet */
 	uint32_t id6;                    /* 0 = nothing yet */
 	uint8_t addr6[16];
+	/* IPv4 addresses that are not ours, by a mix of their bits: each SYN's source is looked
+	 * for. */
+	uint32_t not4[256];
 };
 
 /* A connected subnet of a port; longest first. */
@@ -128,6 +131,9 @@ struct hr_ip_layer {
 	struct hr_gateway_config *gateway;
 	unsigned n_gateways;
 	uint32_t turn; /* among equally good ports */
+	/* The subnet that an IPv4 destination was found in last, by itself; NULL = none. */
+	struct hr_prefix *near;
+	uint32_t near4;
 
 	struct hr_nh_entry *nh; /* by number, from 1 */
 	uint16_t *bucket;

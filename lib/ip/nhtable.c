@@ -111,17 +111,17 @@ void hr_nh_hold(struct hr_ip_layer *ip, struct hr_nh_entry *e)
  * may still look at it. */
 void hr_nexthop_hold(struct hr_ip_layer *ip, uint16_t nh)
 {
-	must(hr_nexthop(ip, nh)->refs > 0);
-	hr_nh_hold(ip, &ip->nh[nh]);
+	must(nh <= HR_NH_MAX && ip->nh[nh].nh.refs > 0);
+	ip->nh[nh].nh.refs++;
 }
 
 void hr_nexthop_put(struct hr_ip_layer *ip, uint16_t nh)
 {
-	struct hr_nexthop *h = hr_nexthop(ip, nh);
+	struct hr_nh_entry *e = &ip->nh[nh];
 
-	must(h->refs > 0);
-	if (--h->refs == 0)
-		lru_append(ip, &ip->nh[nh]);
+	must(nh <= HR_NH_MAX && e->nh.refs > 0);
+	if (unlikely(--e->nh.refs == 0))
+		lru_append(ip, e);
 }
 
 struct hr_nexthop *hr_nexthop(struct hr_ip_layer *ip, uint16_t nh)

@@ -160,21 +160,15 @@ static struct hr_route_memo *memo_of(struct hr_ip_layer *ip, uint32_t remote4)
 	return &ip->memo[remote4 * UINT32_C(0x9e3779b1) >> (32 - 8)];
 }
 
-static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote,
-	uint64_t now_us, struct hr_rate *limit)
+/* The way that is not remembered. */
+static __rte_noinline uint16_t find_route(struct hr_ip_layer *ip, uint32_t laddr_id,
+	const struct hr_ip *remote, uint64_t now_us, struct hr_rate *limit)
 {
 	const struct hr_laddr_entry *local = hr_laddr_entry(ip, laddr_id);
 	unsigned port = local->port;
-	struct hr_route_memo *memo = memo_of(ip, remote->v4);
 	struct hr_nh_entry *e;
 	struct hr_ip hop;
 
-	ip->now_us = now_us;
-	if (likely(memo->remote4 == remote->v4 && memo->nh != 0 && memo->port == port &&
-		    remote->family == 4 && local->ip.family == 4)) {
-		hr_nh_hold(ip, &ip->nh[memo->nh]);
-		return memo->nh;
-	}
 	hop = hr_ip_from(remote->family, remote->b);
 	if (local->ip.family != remote->family || !hr_ip_unicast(ip, remote))
 		return 0;
@@ -197,8 +191,23 @@ static uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr
 		return 0;
 	hr_nh_hold(ip, e);
 	if (remote->family == 4)
-		*memo = (struct hr_route_memo){remote->v4, hr_nh_number(ip, e), (uint8_t)port};
+		*memo_of(ip, remote->v4) =
+			(struct hr_route_memo){remote->v4, hr_nh_number(ip, e), (uint8_t)port};
 	return hr_nh_number(ip, e);
+}
+
+static inline uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote,
+	uint64_t now_us, struct hr_rate *limit)
+{
+	const struct hr_route_memo *memo = memo_of(ip, remote->v4);
+
+	ip->now_us = now_us;
+	if (likely(remote->family == 4 && memo->remote4 == remote->v4 && memo->nh != 0 &&
+		    !(laddr_id & HR_LADDR_V6) && memo->port == hr_laddr_port(ip, laddr_id))) {
+		hr_nh_hold(ip, &ip->nh[memo->nh]);
+		return memo->nh;
+	}
+	return find_route(ip, laddr_id, remote, now_us, limit);
 }
 
 uint16_t hr_route(
@@ -236,6 +245,8 @@ static struct hr_prefix *nearest_prefix(struct hr_ip_layer *ip, const struct hr_
 	struct hr_prefix *best = NULL;
 	unsigned n = 0;
 
+	if (likely(remote->family == 4 && ip->near4 == remote->v4 && ip->near != NULL))
+		return ip->near;
 	for (unsigned i = 0; i < ip->n_prefixes; i++) {
 		struct hr_prefix *p = &ip->prefix[i];
 
@@ -245,8 +256,13 @@ static struct hr_prefix *nearest_prefix(struct hr_ip_layer *ip, const struct hr_
 			best = p;
 		n += p->len == best->len;
 	}
-	if (n < 2 || best->link_local)
+	if (n < 2 || best->link_local) {
+		if (remote->family == 4) {
+			ip->near = best;
+			ip->near4 = remote->v4;
+		}
 		return best;
+	}
 	n = ip->turn++ % n;
 	for (struct hr_prefix *p = best;; p++)
 		if (in_prefix(p, remote) && n-- == 0)
