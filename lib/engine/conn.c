@@ -14,85 +14,55 @@
 
 #include "engine/worker.h"
 
-static struct hr_dir_entry *dir_at(struct hr_worker *w, uint32_t i)
+/* No handle of this chunk of memory has a higher generation. */
+static uint32_t *floor_of(struct hr_worker *w, uint32_t index)
 {
-	return hr_slab_at(&w->slab[HR_MEM_DIR], i);
-}
-
-static uint32_t *dir_floor(struct hr_worker *w, uint32_t i)
-{
-	return &w->dir_floor[i >> w->slab[HR_MEM_DIR].shift];
-}
-
-static bool dir_live(const struct hr_dir_entry *d)
-{
-	return d->generation & 1;
-}
-
-/* An entry of the directory; its generation survives from the last use. 0 without memory. */
-static uint32_t dir_take(struct hr_worker *w, uint32_t index)
-{
-	struct hr_dir_entry *d = hr_slab_alloc(&w->slab[HR_MEM_DIR]);
-	uint32_t i;
-
-	if (d == NULL)
-		return 0;
-	i = hr_slab_index(&w->slab[HR_MEM_DIR], d);
-	w->dir_top = RTE_MAX(w->dir_top, i);
-	if (d->generation == 0)
-		d->generation = *dir_floor(w, i);
-	d->generation++;
-	must(dir_live(d));
-	d->index = index;
-	return i;
-}
-
-static void dir_put(struct hr_worker *w, uint32_t i)
-{
-	struct hr_dir_entry *d = dir_at(w, i);
-	uint32_t *floor = dir_floor(w, i);
-
-	d->generation++;
-	if ((int32_t)(d->generation - *floor) > 0)
-		*floor = d->generation;
-	hr_slab_free(&w->slab[HR_MEM_DIR], d);
+	return &w->conn_floor[index >> w->slab[HR_MEM_CONN].shift];
 }
 
 struct conn *hr_conn_of(struct hr_worker *w, uint32_t i)
 {
-	const struct hr_dir_entry *d = dir_at(w, i);
+	struct conn *c = hr_conn_at(w, i);
 
-	return dir_live(d) ? hr_conn_at(w, d->index) : NULL;
+	return hr_conn_generation(c) & 1 ? c : NULL;
 }
 
 struct conn *hr_conn_alloc(struct hr_worker *w)
 {
-	struct conn *c =
-		w->conns_live < w->e->cfg.max_conns ? hr_slab_alloc(&w->slab[HR_MEM_CONN]) : NULL;
+	struct conn *c = likely(w->conns_live < w->e->cfg.max_conns)
+				 ? hr_slab_alloc(&w->slab[HR_MEM_CONN])
+				 : NULL;
+	uint32_t i, generation;
 
-	if (c == NULL)
-		goto none;
+	if (unlikely(c == NULL)) {
+		hr_count(&w->m, HR_C_no_memory);
+		return NULL;
+	}
+	i = hr_conn_index(w, c);
+	w->conn_top = RTE_MAX(w->conn_top, i);
+	generation = hr_conn_generation(c);
+	if (unlikely(generation == 0))
+		generation = *floor_of(w, i);
+	generation++;
+	must(generation & 1);
+	c->handle = (uint64_t)generation << 32 | (uint64_t)w->index << HR_INDEX_BITS | i;
 	hr_timer_init(&c->timer);
 	c->user = NULL;
-	c->dir = dir_take(w, hr_conn_index(w, c));
-	if (c->dir == 0) {
-		hr_slab_free(&w->slab[HR_MEM_CONN], c);
-		goto none;
-	}
-	c->generation = dir_at(w, c->dir)->generation;
 	c->ready_next = c->dirty_next = 0;
 	c->app = c->pending = c->nexthop = c->eflags = 0;
 	__atomic_store_n(&w->conns_live, w->conns_live + 1, __ATOMIC_RELAXED);
 	return c;
-none:
-	hr_count(&w->m, HR_C_no_memory);
-	return NULL;
 }
 
+/* The handle becomes stale. */
 static void conn_uncount(struct hr_worker *w, struct conn *c)
 {
-	dir_put(w, c->dir);
-	c->dir = 0;
+	uint32_t *floor = floor_of(w, hr_conn_index(w, c));
+	uint32_t generation = hr_conn_generation(c) + 1;
+
+	c->handle = (uint64_t)generation << 32;
+	if ((int32_t)(generation - *floor) > 0)
+		*floor = generation;
 	__atomic_store_n(&w->conns_live, w->conns_live - 1, __ATOMIC_RELAXED);
 }
 
@@ -127,53 +97,6 @@ static void conn_leave(struct hr_worker *w, struct conn *c, uint64_t hash)
 	c->eflags &= (uint16_t)~EF_TABLED;
 }
 
-/* Append to a FIFO that is linked through ready_next (ready, done) or dirty_next (dirty). */
-static inline void fifo_push(struct hr_worker *w, struct hr_fifo *f, struct conn *c, bool dirty)
-{
-	uint32_t i = hr_conn_index(w, c);
-
-	*(dirty ? &c->dirty_next : &c->ready_next) = 0;
-	if (f->tail == 0) {
-		f->head = i;
-	} else {
-		struct conn *last = hr_conn_at(w, f->tail);
-
-		*(dirty ? &last->dirty_next : &last->ready_next) = i;
-	}
-	f->tail = i;
-	f->n++;
-}
-
-static inline void dirty(struct hr_worker *w, struct conn *c)
-{
-	w->dirty_look = UINT32_MAX;
-	if (c->eflags & EF_DIRTY)
-		return;
-	c->eflags |= EF_DIRTY;
-	fifo_push(w, &w->dirty, c, true);
-}
-
-static inline void ready(struct hr_worker *w, struct conn *c, uint32_t events)
-{
-	if (c->eflags & EF_DONE)
-		return;
-	c->pending |= (uint16_t)events;
-	if (c->eflags & EF_READY)
-		return;
-	c->eflags |= EF_READY;
-	fifo_push(w, &w->ready, c, false);
-}
-
-void hr_conn_dirty(struct hr_worker *w, struct conn *c)
-{
-	dirty(w, c);
-}
-
-void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
-{
-	ready(w, c, events);
-}
-
 /* What one connection finds out about a path, those after it know from the start. */
 static __attribute__((noinline)) void path_mtu(struct hr_worker *w, struct conn *c, uint32_t events)
 {
@@ -205,7 +128,7 @@ static inline void told(struct hr_worker *w, struct conn *c, uint32_t events)
 	if (unlikely((events & TCP_EV_PMTU) || (w->pmtu_learned && (events & TCP_EV_OPEN))))
 		path_mtu(w, c, events);
 	if (events & TOLD)
-		ready(w, c, events & TOLD);
+		hr_conn_ready(w, c, events & TOLD);
 }
 
 /* A state that became CLOSED says so. */
@@ -232,7 +155,7 @@ void hr_conn_heard(struct hr_worker *w, struct conn *c, uint64_t hash, uint32_t 
 	if (closed(c, events))
 		conn_leave(w, c, hash);
 	told(w, c, events);
-	dirty(w, c);
+	hr_conn_dirty(w, c);
 }
 
 void hr_conn_rearm(struct hr_worker *w, struct conn *c)
@@ -247,7 +170,7 @@ void hr_conn_retire(struct hr_worker *w, struct conn *c)
 {
 	must((c->eflags & (EF_DONE | EF_READY)) == EF_DONE);
 	conn_uncount(w, c);
-	fifo_push(w, &w->done, c, false);
+	hr_fifo_ready(w, &w->done, c);
 }
 
 void hr_conn_untable(struct hr_worker *w, struct conn *c)
@@ -265,7 +188,8 @@ static void conn_free(struct hr_worker *w, struct conn *c)
 	hr_conn_untable(w, c);
 	if (hr_timer_queued(&c->timer))
 		hr_wheel_remove(&w->wheel, c);
-	hr_tcp_release(&w->tcp, &c->tcb);
+	if (unlikely(hr_tcp_holds(&c->tcb)))
+		hr_tcp_release(&w->tcp, &c->tcb);
 	if (c->nexthop != 0)
 		hr_nexthop_put(w->ip, c->nexthop);
 	hr_slab_free(&w->slab[HR_MEM_CONN], c);
@@ -286,7 +210,7 @@ void hr_conn_reap(struct hr_worker *w)
 		/* The ACK of the peer's FIN may still wait for room; the dirty FIFO cannot be left
 		 * early either. */
 		if (c->eflags & EF_DIRTY)
-			fifo_push(w, f, c, false);
+			hr_fifo_ready(w, f, c);
 		else
 			conn_free(w, c);
 	}
@@ -294,7 +218,7 @@ void hr_conn_reap(struct hr_worker *w)
 
 void hr_conn_free_all(struct hr_worker *w)
 {
-	for (uint32_t i = 1; i <= w->dir_top; i++) {
+	for (uint32_t i = 1; i <= w->conn_top; i++) {
 		struct conn *c = hr_conn_of(w, i);
 
 		if (c != NULL)

@@ -4,9 +4,14 @@
  * is freed only at the end of a turn, so a pointer stays good throughout the turn that looked it
  * up; across turns only the handle does.
  *
- *   handle = | generation:32 | worker:6 | directory:26 |
- *                                              v
- *   directory[] = { generation, slab index }  ->  struct conn
+ *   handle = | generation:32 | worker:6 | slab index:26 |
+ *                                               v
+ *                                          struct conn, which holds its own handle
+ *
+ * The generation counts up with each taking and each end, so that it is odd while the handle is
+ * good. It survives in freed memory, and where memory was given back zeros are read; what it begins
+ * with there is above all that handles of that memory ever had. A stale handle is always
+ * recognised.
  */
 #ifndef HR_ENGINE_CONN_H
 #define HR_ENGINE_CONN_H
@@ -38,30 +43,24 @@ struct conn {
 	struct tcb tcb;             /* 208 bytes; starts with the key, as the table wants */
 	struct hr_timer_node timer; /* lazy: may fire before the deadline, never after it */
 	void *user;
-	uint32_t dir;        /* directory entry, 0 once the handle is stale */
+	uint64_t handle;     /* once it is stale, the next generation above nothing */
 	uint32_t ready_next; /* slab index: ready FIFO, or the list of those to be freed */
 	uint32_t dirty_next;
-	uint32_t generation; /* of the directory entry: the handle without another cache line */
-	uint16_t app;        /* index into worker.apps */
-	uint16_t pending;    /* TCP_EV_* not yet told */
+	uint16_t app;     /* index into worker.apps */
+	uint16_t pending; /* TCP_EV_* not yet told */
 	uint16_t nexthop;
 	uint16_t eflags;
 };
 _Static_assert(sizeof(struct conn) == 256, "four cache lines");
 
-/*
- * One per live handle. The generation counts up with each taking and each freeing, so that it is
- * odd while the handle is good. Memory of entries that are all free goes back: then zeros are read
- * there, and the next generation is above all that handles of that memory ever had. A stale handle
- * is always recognised.
- */
-struct hr_dir_entry {
-	uint32_t generation;
-	uint32_t index; /* of the connection, or the slab's */
-};
+#define HR_INDEX_BITS 26
+#define HR_MAX_CONNS  (BIT(HR_INDEX_BITS) - 1)
 
-#define HR_DIR_BITS  26
-#define HR_MAX_CONNS (BIT(HR_DIR_BITS) - 1)
+/* Of a freed connection, its handle can be read. */
+static inline uint32_t hr_conn_generation(const struct conn *c)
+{
+	return (uint32_t)(c->handle >> 32);
+}
 
 /* A connection with a handle, all engine fields set, in no list and not in the table; NULL without
  * memory. */
@@ -78,13 +77,9 @@ void hr_conn_reap(struct hr_worker *w);
 /* All connections, without a word: hr_engine_destroy(). */
 void hr_conn_free_all(struct hr_worker *w);
 
-/* The connection of directory entry i, 1..w->dir_top, or NULL. */
+/* The connection with slab index i, 1..w->conn_top, or NULL. */
 struct conn *hr_conn_of(struct hr_worker *w, uint32_t i);
 
-/* Queue for the output stage. */
-void hr_conn_dirty(struct hr_worker *w, struct conn *c);
-/* Queue for the ready stage. */
-void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events);
 /* What the core said: events go to the ready stage, a CLOSED tcb leaves the table. */
 void hr_conn_told(struct hr_worker *w, struct conn *c, uint32_t events);
 /* The same, and the connection goes to the output stage, which also looks at its deadline. */

@@ -56,8 +56,8 @@ static uint64_t propose_port(struct opening *o, struct hr_flow_key *k)
 	uint64_t hash;
 
 	k->lport = o->opts != NULL ? o->opts->local_port : 0;
-	if (k->lport == 0)
-		hr_ports_next(w->ports, k, hr_laddr(w->ip, k->laddr_id)->b);
+	if (k->lport == 0) /* which address that is, RSS wants to know */
+		hr_ports_next(w->ports, k, w->multi ? hr_laddr(w->ip, k->laddr_id)->b : NULL);
 	hash = hr_table_hash(w->table, k);
 	hr_table_prefetch(w->table, hash);
 	return hash;
@@ -171,12 +171,24 @@ static int open_one(struct opening *o, const struct hr_ip *remote, struct hr_flo
 		goto unroute;
 	}
 	c->user = user;
-	*handle = hr_conn_handle(w, c);
+	*handle = hr_conn_handle(c);
 	return 0;
 
 unroute:
 	hr_nexthop_put(w->ip, nexthop);
 	return rc;
+}
+
+/* A single other host; what we are does not change, so that it is asked once of each in a row. */
+static bool can_be_remote(struct hr_worker *w, const struct hr_ip *remote)
+{
+	if (likely(remote->family != 0 && memcmp(&w->last_remote, remote, sizeof(*remote)) == 0))
+		return true;
+	if ((remote->family != 4 && remote->family != 6) || !hr_ip_unicast(w->ip, remote) ||
+		hr_laddr_find(w->ip, remote->family, remote->b) != 0)
+		return false;
+	w->last_remote = *remote;
+	return true;
 }
 
 /* What all connections of the call have in common. */
@@ -186,9 +198,7 @@ static int prepare(
 	struct hr_worker *w = o->w;
 	int app_id, params;
 
-	if (port == 0 || app == NULL || app->on_data == NULL ||
-		(remote->family != 4 && remote->family != 6) || !hr_ip_unicast(w->ip, remote) ||
-		hr_laddr_find(w->ip, remote->family, remote->b) != 0)
+	if (port == 0 || app == NULL || app->on_data == NULL || !can_be_remote(w, remote))
 		return -EINVAL;
 	app_id = hr_app_add(w, app);
 	params = pick_params(w, o->opts);

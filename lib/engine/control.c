@@ -79,7 +79,7 @@ void hr_unreachable(void *worker, uint16_t nexthop)
 	w->dirty_look = UINT32_MAX;
 	/* One walk serves all next hops that failed; it starts over a whole round with each. */
 	if (hr_nexthop(w->ip, nexthop)->state == NH_FAILED)
-		w->sweep_left = w->dir_top;
+		w->sweep_left = w->conn_top;
 }
 
 /* RFC 1122 3.3.1.4 and 4.2.3.9: a SYN that cannot leave is over; what is established keeps trying
@@ -100,7 +100,7 @@ void hr_sweep(struct hr_worker *w)
 	while (n-- > 0) {
 		struct conn *c;
 
-		if (++w->sweep > w->dir_top)
+		if (++w->sweep > w->conn_top)
 			w->sweep = 1;
 		c = hr_conn_of(w, w->sweep);
 		if (c != NULL)

@@ -39,7 +39,6 @@ enum hr_memory {
 	HR_MEM_TW6,
 	HR_MEM_RANGE,
 	HR_MEM_EXT,
-	HR_MEM_DIR,
 	HR_MEM_TIMER,
 	HR_MEM_COUNT
 };

@@ -99,6 +99,8 @@ int hr_memory_init(struct hr_worker *w, char *err, size_t errlen)
 	/* Sentinels of the half-open FIFOs are entries too; the limit itself is kept by
 	 * hr_syn_new(). */
 	const uint32_t syns = cfg->max_half_open + HR_SYN_ATTEMPTS * TCP_MAX_PARAMS;
+	/* Ended ones wait for the end of their turn. */
+	const uint32_t conns = RTE_MIN(cfg->max_conns * 2, HR_MAX_CONNS);
 	const uint32_t ranges = (uint32_t)RTE_MIN(
 		16ull * cfg->max_conns + RANGES_BASE, (uint64_t)HR_REF_INDEX_MASK);
 	const struct {
@@ -106,13 +108,12 @@ int hr_memory_init(struct hr_worker *w, char *err, size_t errlen)
 		size_t size;
 		uint32_t max;
 	} slabs[HR_MEM_COUNT] = {
-		[HR_MEM_CONN] = {"connections", sizeof(struct conn), cfg->max_conns * 2},
+		[HR_MEM_CONN] = {"connections", sizeof(struct conn), conns},
 		[HR_MEM_SYN] = {"half-open", sizeof(struct tcp_syn), syns},
 		[HR_MEM_TW4] = {"time-wait4", sizeof(struct tcp_tw4), cfg->max_time_wait + 1},
 		[HR_MEM_TW6] = {"time-wait6", sizeof(struct tcp_tw6), cfg->max_time_wait + 1},
 		[HR_MEM_RANGE] = {"ranges", sizeof(struct tx_range), ranges},
 		[HR_MEM_EXT] = {"tcb-ext", sizeof(struct tcb_ext), cfg->max_conns * 2},
-		[HR_MEM_DIR] = {"directory", sizeof(struct hr_dir_entry), cfg->max_conns},
 		[HR_MEM_TIMER] = {"app-timers", sizeof(struct hr_apptimer), HR_APP_TIMERS},
 	};
 	struct hr_table_config table = {.siphash = cfg->siphash, .numa_node = -1};
@@ -124,10 +125,11 @@ int hr_memory_init(struct hr_worker *w, char *err, size_t errlen)
 		if (rc < 0)
 			return rc;
 		w->slab[i].keep = i == HR_MEM_TIMER;
-		w->slab[i].readable = i == HR_MEM_DIR;
 	}
-	w->dir_floor = calloc(w->slab[HR_MEM_DIR].chunks, sizeof(*w->dir_floor));
-	if (w->dir_floor == NULL)
+	w->slab[HR_MEM_CONN].readable = true;
+	w->slab[HR_MEM_CONN].shown = offsetof(struct conn, handle);
+	w->conn_floor = calloc(w->slab[HR_MEM_CONN].chunks, sizeof(*w->conn_floor));
+	if (w->conn_floor == NULL)
 		return hr_error(
 			err, errlen, -ENOMEM, "engine %s: no memory for its handles", w->e->name);
 	table.slab[HR_REF_CONN] = &w->slab[HR_MEM_CONN];
@@ -146,5 +148,5 @@ void hr_memory_fini(struct hr_worker *w)
 	for (unsigned i = 0; i < HR_MEM_COUNT; i++)
 		if (w->slab[i].base != NULL)
 			hr_slab_fini(&w->slab[i]);
-	free(w->dir_floor);
+	free(w->conn_floor);
 }

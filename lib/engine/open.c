@@ -9,9 +9,13 @@
 
 static void remote_of(const struct hr_flow_key *k, struct hr_ip *ip)
 {
+	if (likely(!hr_key_is6(k))) {
+		*ip = (struct hr_ip){.family = 4, .v4 = k->raddr4};
+		return;
+	}
 	memset(ip, 0, sizeof(*ip));
-	ip->family = hr_key_is6(k) ? 6 : 4;
-	memcpy(ip->b, k->raddr6, hr_key_is6(k) ? 16 : 4);
+	ip->family = 6;
+	memcpy(ip->b, k->raddr6, 16);
 }
 
 static bool from_ourselves(const struct hr_worker *w, const struct hr_flow_key *k)

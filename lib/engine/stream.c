@@ -8,7 +8,8 @@
 
 #include "engine/worker.h"
 
-#define PIECE_MIN 512u
+#define PIECE_MIN  512u
+#define PIECE_MOST 2048u /* mbufs have room for that much */
 /* Of one hr_send_mbuf(): a send buffer is not overdrawn by more. */
 #define PACKET_MAX (1u << 20)
 
@@ -56,16 +57,47 @@ static uint32_t append(struct hr_worker *w, struct conn *c, const uint8_t *data,
 	return len;
 }
 
-/* The last mbufs of the pool belong to segments, not to the queues behind them. */
+/* The last mbufs of the pool belong to segments, not to the queues behind them; so do the last of
+ * those at hand. */
 static struct rte_mbuf *send_mbuf(struct hr_worker *w)
 {
-	if (hr_memory_low(w))
+	uint32_t had = w->tx_spares;
+
+	if (unlikely(hr_memory_low(w)))
 		return NULL;
-	hr_memory_charge(w, 1);
-	return rte_pktmbuf_alloc(w->pool);
+	if (unlikely(had <= HR_TX_SPARE / 2)) {
+		bool enough = hr_tx_refill(w, HR_TX_SPARE / 2 + 1);
+
+		hr_memory_charge(w, w->tx_spares - had);
+		if (!enough)
+			return NULL;
+	}
+	return w->tx_spare[--w->tx_spares];
 }
 
-int64_t hr_send(struct hr_worker *w, hr_conn h, const void *data, size_t len)
+/* Bytes that make one segment, while nothing else is queued: false when it is not that simple. */
+static inline bool send_usual(struct hr_worker *w, struct conn *c, const void *data, size_t len)
+{
+	struct tcb *t = &c->tcb;
+	struct rte_mbuf *m;
+
+	if ((c->eflags & (EF_DEAF | EF_CLOSE_ASKED | EF_ABORT_ASKED | EF_CLOSED)) ||
+		(c->pending & TCP_EV_CLOSED) || t->state != TCPS_ESTABLISHED ||
+		(t->flags & (TF_FIN_QUEUED | TF_SEND_RST)) || t->sendq != NULL ||
+		t->snd_nxt != t->snd_end || len - 1 >= RTE_MIN(t->snd_mss, PIECE_MOST) ||
+		t->snd_mss < PIECE_MIN || w->plain ||
+		t->snd_end - t->snd_una + len > hr_params(w, t->params)->snd_buf_bytes)
+		return false;
+	m = send_mbuf(w);
+	if (unlikely(m == NULL))
+		return false;
+	memcpy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, data, len);
+	hr_tcp_send_first(&w->tcp, t, m, RTE_PKTMBUF_HEADROOM, (uint16_t)len);
+	hr_conn_dirty(w, c);
+	return true;
+}
+
+static __rte_noinline int64_t send_any(struct hr_worker *w, hr_conn h, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	struct conn *c;
@@ -102,6 +134,14 @@ int64_t hr_send(struct hr_worker *w, hr_conn h, const void *data, size_t len)
 		c->tcb.flags |= TF_WANT_ROOM;
 	hr_conn_dirty(w, c);
 	return n;
+}
+
+int64_t hr_send(struct hr_worker *w, hr_conn h, const void *data, size_t len)
+{
+	struct conn *c = hr_conn_get(w, h);
+
+	return likely(c != NULL && send_usual(w, c, data, len)) ? (int64_t)len
+								: send_any(w, h, data, len);
 }
 
 int64_t hr_send_pull(struct hr_worker *w, hr_conn h, size_t len)

@@ -16,9 +16,17 @@ static struct hr_slab *tw_slab(struct hr_worker *w, unsigned v6)
 	return &w->slab[v6 ? HR_MEM_TW6 : HR_MEM_TW4];
 }
 
+/* Without hr_slab_at(): the sizes are known here. */
+static void *entry_at(struct hr_worker *w, unsigned v6, uint32_t i)
+{
+	uint8_t *base = tw_slab(w, v6)->base;
+
+	return base + (size_t)i * (v6 ? sizeof(struct tcp_tw6) : sizeof(struct tcp_tw4));
+}
+
 static struct tcp_tw *tw_at(struct hr_worker *w, unsigned v6, uint32_t i)
 {
-	void *p = hr_slab_at(tw_slab(w, v6), i);
+	void *p = entry_at(w, v6, i);
 
 	return v6 ? &((struct tcp_tw6 *)p)->tw : &((struct tcp_tw4 *)p)->tw;
 }
@@ -33,7 +41,7 @@ static void link_set(struct tcp_tw *tw, uint32_t next)
 	tw->link = (tw->link & ~TW_LINK_MASK) | next;
 }
 
-static void tw_push(struct hr_worker *w, unsigned v6, uint32_t i)
+static inline void tw_push(struct hr_worker *w, unsigned v6, uint32_t i)
 {
 	struct hr_fifo *f = &w->tw[v6];
 
@@ -46,7 +54,7 @@ static void tw_push(struct hr_worker *w, unsigned v6, uint32_t i)
 	f->n++;
 }
 
-static uint32_t tw_pop(struct hr_worker *w, unsigned v6)
+static inline uint32_t tw_pop(struct hr_worker *w, unsigned v6)
 {
 	struct hr_fifo *f = &w->tw[v6];
 	uint32_t i = f->head;
@@ -58,18 +66,21 @@ static uint32_t tw_pop(struct hr_worker *w, unsigned v6)
 	return i;
 }
 
-static uint64_t tw_hash(struct hr_worker *w, unsigned v6, uint32_t i)
+static inline uint64_t tw_hash(struct hr_worker *w, unsigned v6, uint32_t i)
 {
 	struct hr_flow_key k = {0};
 
-	memcpy(&k, hr_slab_at(tw_slab(w, v6), i), v6 ? HR_KEY6_LEN : HR_KEY4_LEN);
+	if (likely(!v6))
+		memcpy(&k, entry_at(w, 0, i), HR_KEY4_LEN);
+	else
+		memcpy(&k, entry_at(w, 1, i), HR_KEY6_LEN);
 	return hr_table_hash(w->table, &k);
 }
 
 /* Free an entry that left its FIFO; a live one leaves the table too. */
-static void tw_free(struct hr_worker *w, unsigned v6, uint32_t i, uint64_t hash)
+static inline void tw_free(struct hr_worker *w, unsigned v6, uint32_t i, uint64_t hash)
 {
-	void *p = hr_slab_at(tw_slab(w, v6), i);
+	void *p = entry_at(w, v6, i);
 
 	if ((tw_at(w, v6, i)->link & TW_DEAD) == 0) {
 		hr_table_remove(w->table, p, hash, hr_ref(v6 ? HR_REF_TW6 : HR_REF_TW4, i));
@@ -99,35 +110,47 @@ static void recycle(struct hr_worker *w)
 	tw_free(w, v6, i, tw_hash(w, v6, i));
 }
 
-void hr_tw_enter_conn(struct hr_worker *w, struct conn *c)
+/* No entry: TIME-WAIT assassination beats running out of memory. */
+static __rte_noinline void enter_nowhere(
+	struct hr_worker *w, const struct hr_flow_key *k, uint64_t hash, uint32_t ref)
+{
+	hr_count(&w->m, w->e->cfg.max_time_wait > 0 ? HR_C_no_memory : HR_C_time_wait_recycled);
+	hr_table_remove(w->table, k, hash, ref);
+}
+
+static inline void enter(struct hr_worker *w, struct conn *c, unsigned v6)
 {
 	const struct hr_flow_key *k = &c->tcb.key;
 	uint64_t hash = hr_table_hash(w->table, k);
 	uint32_t ref = hr_ref(HR_REF_CONN, hr_conn_index(w, c)), i;
-	unsigned v6 = hr_key_is6(k);
+	uint32_t most = w->e->cfg.max_time_wait, n = w->tw[0].n + w->tw[1].n;
 	struct tcp_tw *tw;
 	void *p;
 
-	if (w->tw[0].n + w->tw[1].n >= w->e->cfg.max_time_wait && w->tw[0].n + w->tw[1].n > 0)
+	if (unlikely(n >= most && n > 0))
 		recycle(w);
-	p = w->e->cfg.max_time_wait > 0 ? hr_slab_alloc(tw_slab(w, v6)) : NULL;
+	p = likely(most > 0) ? hr_slab_alloc(tw_slab(w, v6)) : NULL;
 	hr_table_changed(w, hash);
 	c->eflags &= (uint16_t)~EF_TABLED;
-	if (p == NULL) {
-		/* TIME-WAIT assassination beats running out of memory. */
-		hr_count(&w->m,
-			w->e->cfg.max_time_wait > 0 ? HR_C_no_memory : HR_C_time_wait_recycled);
-		hr_table_remove(w->table, k, hash, ref);
+	if (unlikely(p == NULL)) {
+		enter_nowhere(w, k, hash, ref);
 		return;
 	}
 	memcpy(p, k, v6 ? HR_KEY6_LEN : HR_KEY4_LEN);
 	i = hr_slab_index(tw_slab(w, v6), p);
-	tw = tw_at(w, v6, i);
-	tw->link = 0;
+	tw = v6 ? &((struct tcp_tw6 *)p)->tw : &((struct tcp_tw4 *)p)->tw;
 	hr_tw_enter(&w->tcp, tw, &c->tcb, w->out_us);
 	hr_table_replace(w->table, k, hash, ref, hr_ref(v6 ? HR_REF_TW6 : HR_REF_TW4, i));
 	tw_push(w, v6, i);
 	w->n_time_wait++;
+}
+
+void hr_tw_enter_conn(struct hr_worker *w, struct conn *c)
+{
+	if (likely(!hr_key_is6(&c->tcb.key)))
+		enter(w, c, 0);
+	else
+		enter(w, c, 1);
 }
 
 void hr_tw_kill(struct hr_worker *w, uint32_t ref)
@@ -147,7 +170,7 @@ static bool head_in_the_way(struct hr_worker *w, unsigned v6)
 
 /* Take entries whose time has come out of the FIFO, n at most; those behind one that waits longer
  * than they go first. *budget counts what was looked at. */
-static unsigned take_due(struct hr_worker *w, unsigned v6, uint32_t now_ms, uint32_t *due,
+static inline unsigned take_due(struct hr_worker *w, unsigned v6, uint32_t now_ms, uint32_t *due,
 	unsigned n, uint32_t *budget)
 {
 	unsigned got = 0;
@@ -167,26 +190,30 @@ static unsigned take_due(struct hr_worker *w, unsigned v6, uint32_t now_ms, uint
 	return got;
 }
 
+static inline void expire(struct hr_worker *w, unsigned v6)
+{
+	uint32_t now_ms = (uint32_t)(w->now_us / 1000), budget = HR_TURN_TW, due[TW_BATCH];
+	uint64_t hash[TW_BATCH];
+	unsigned n;
+
+	/* Their buckets were last touched when they were made: far from any cache by now, so all of
+	 * a batch are on their way before the first is needed. */
+	while ((n = take_due(w, v6, now_ms, due, TW_BATCH, &budget)) > 0) {
+		for (unsigned i = 0; i < n; i++) {
+			hash[i] = tw_hash(w, v6, due[i]);
+			hr_table_prefetch(w->table, hash[i]);
+		}
+		for (unsigned i = 0; i < n; i++)
+			tw_free(w, v6, due[i], hash[i]);
+	}
+}
+
 void hr_tw_expire(struct hr_worker *w)
 {
-	uint32_t now_ms = (uint32_t)(w->now_us / 1000);
-
-	for (unsigned v6 = 0; v6 < 2; v6++) {
-		uint32_t budget = HR_TURN_TW, due[TW_BATCH];
-		uint64_t hash[TW_BATCH];
-		unsigned n;
-
-		/* Their buckets were last touched when they were made: far from any cache by now,
-		 * so all of a batch are on their way before the first is needed. */
-		while ((n = take_due(w, v6, now_ms, due, TW_BATCH, &budget)) > 0) {
-			for (unsigned i = 0; i < n; i++) {
-				hash[i] = tw_hash(w, v6, due[i]);
-				hr_table_prefetch(w->table, hash[i]);
-			}
-			for (unsigned i = 0; i < n; i++)
-				tw_free(w, v6, due[i], hash[i]);
-		}
-	}
+	if (w->tw[0].head != 0)
+		expire(w, 0);
+	if (w->tw[1].head != 0)
+		expire(w, 1);
 }
 
 uint64_t hr_tw_deadline(const struct hr_worker *w)

@@ -81,7 +81,7 @@ static void gather(struct hr_worker *w, struct conn *c, uint32_t seq, uint32_t l
 		if (m != NULL)
 			memcpy(to, data, n);
 		else
-			w->apps[c->app]->on_pull(hr_conn_handle(w, c), c->user,
+			w->apps[c->app]->on_pull(hr_conn_handle(c), c->user,
 				hr_tcp_send_offset(&c->tcb, seq), to, n);
 		seq += n;
 		to += n;

@@ -96,7 +96,7 @@ void hr_worker_free(struct hr_worker *w)
 {
 	/* A worker that was never finished has no connections, and perhaps no slabs to look for
 	 * them in. */
-	if (w->slab[HR_MEM_DIR].base != NULL)
+	if (w->slab[HR_MEM_CONN].base != NULL)
 		hr_conn_free_all(w);
 	hr_handed_fini(w);
 	hr_tx_fini(w);
@@ -112,14 +112,12 @@ void hr_worker_free(struct hr_worker *w)
 	free(w);
 }
 
-uint64_t hr_worker_time(struct hr_worker *w)
+uint64_t hr_worker_time_outside(struct hr_worker *w)
 {
-	if (!w->in_turn) {
-		uint64_t now_us = hr_engine_clock(w->e);
+	uint64_t now_us = hr_engine_clock(w->e);
 
-		/* Never backwards, whatever the clock does. */
-		w->now_us = RTE_MAX(w->now_us, now_us);
-	}
+	/* Never backwards, whatever the clock does. */
+	w->now_us = RTE_MAX(w->now_us, now_us);
 	return w->now_us;
 }
 
@@ -198,7 +196,7 @@ const struct hr_metrics *hr_worker_metrics(const struct hr_worker *w)
 
 void hr_worker_check(struct hr_worker *w)
 {
-	for (uint32_t i = 1; i <= w->dir_top; i++) {
+	for (uint32_t i = 1; i <= w->conn_top; i++) {
 		const struct conn *c = hr_conn_of(w, i);
 
 		if (c != NULL)

@@ -138,9 +138,9 @@ struct hr_worker {
 	uint32_t tx_spares;
 	struct hr_wheel wheel, app_wheel;
 	uint32_t conns_live;
-	uint32_t dir_top;    /* highest directory entry ever in use */
-	uint32_t *dir_floor; /* by chunk of the directory: no handle has a higher generation */
-	uint32_t turn_slab;  /* whose memory is looked at next */
+	uint32_t conn_top;    /* highest index of a connection ever in use */
+	uint32_t *conn_floor; /* by chunk of connections: no handle has a higher generation */
+	uint32_t turn_slab;   /* whose memory is looked at next */
 
 	struct hr_slab slab[HR_MEM_COUNT];
 	struct tcp_ctx tcp;
@@ -151,6 +151,7 @@ struct hr_worker {
 	const struct hr_app **apps;
 	uint32_t n_apps;
 	uint16_t last_app;
+	struct hr_ip last_remote; /* that could be connected to; family 0 = none */
 
 	/* half-open: one FIFO per parameter set and attempt; sentinels are entries of the slab,
 	 * circular */
@@ -237,8 +238,8 @@ bool hr_memory_low(struct hr_worker *w);
 bool hr_memory_scarce(struct hr_worker *w);
 /* n mbufs were taken since the pool was counted. */
 void hr_memory_charge(struct hr_worker *w, uint32_t n);
-/* The time for calls from outside a turn: read again. */
-uint64_t hr_worker_time(struct hr_worker *w);
+/* For hr_worker_time(): the clock is read again. */
+uint64_t hr_worker_time_outside(struct hr_worker *w);
 
 /* --- rx.c, owner.c, open.c, control.c --- */
 void hr_rx_ports(struct hr_worker *w);
@@ -342,33 +343,78 @@ struct rte_mbuf *hr_tx_payload(
 
 /* --- inlines --- */
 
+/* The time for calls, which may come from outside a turn. */
+static inline uint64_t hr_worker_time(struct hr_worker *w)
+{
+	return likely(w->in_turn) ? w->now_us : hr_worker_time_outside(w);
+}
+
+/* Without hr_slab_at(): the size is known here. */
 static inline struct conn *hr_conn_at(struct hr_worker *w, uint32_t index)
 {
-	return hr_slab_at(&w->slab[HR_MEM_CONN], index);
+	return (struct conn *)(void *)w->slab[HR_MEM_CONN].base + index;
 }
 
 static inline uint32_t hr_conn_index(const struct hr_worker *w, const struct conn *c)
 {
-	return hr_slab_index(&w->slab[HR_MEM_CONN], c);
+	return (uint32_t)(c - (const struct conn *)(const void *)w->slab[HR_MEM_CONN].base);
 }
 
-static inline hr_conn hr_conn_handle(const struct hr_worker *w, const struct conn *c)
+static inline hr_conn hr_conn_handle(const struct conn *c)
 {
-	return (uint64_t)c->generation << 32 | (uint64_t)w->index << HR_DIR_BITS | c->dir;
+	return c->handle;
 }
 
 /* The connection of a live handle, or NULL. */
 static inline struct conn *hr_conn_get(struct hr_worker *w, hr_conn h)
 {
 	uint32_t i = (uint32_t)h & HR_MAX_CONNS;
-	const struct hr_dir_entry *d;
+	struct conn *c;
 
-	if (i == 0 || i > w->dir_top || ((uint32_t)h >> HR_DIR_BITS) != w->index)
+	if (unlikely(i - 1 >= w->conn_top))
 		return NULL;
-	d = hr_slab_at(&w->slab[HR_MEM_DIR], i);
-	if (d->generation != (uint32_t)(h >> 32) || (d->generation & 1) == 0)
-		return NULL;
-	return hr_conn_at(w, d->index);
+	c = hr_conn_at(w, i);
+	return likely(c->handle == h) ? c : NULL;
+}
+
+/* Append to a FIFO that is linked through ready_next: ready, done. */
+static inline void hr_fifo_ready(struct hr_worker *w, struct hr_fifo *f, struct conn *c)
+{
+	uint32_t i = hr_conn_index(w, c);
+
+	c->ready_next = 0;
+	*(f->tail == 0 ? &f->head : &hr_conn_at(w, f->tail)->ready_next) = i;
+	f->tail = i;
+	f->n++;
+}
+
+/* Queue for the output stage. */
+static inline void hr_conn_dirty(struct hr_worker *w, struct conn *c)
+{
+	struct hr_fifo *f = &w->dirty;
+	uint32_t i;
+
+	w->dirty_look = UINT32_MAX;
+	if (c->eflags & EF_DIRTY)
+		return;
+	c->eflags |= EF_DIRTY;
+	c->dirty_next = 0;
+	i = hr_conn_index(w, c);
+	*(f->tail == 0 ? &f->head : &hr_conn_at(w, f->tail)->dirty_next) = i;
+	f->tail = i;
+	f->n++;
+}
+
+/* Queue for the ready stage. */
+static inline void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t events)
+{
+	if (unlikely(c->eflags & EF_DONE))
+		return;
+	c->pending |= (uint16_t)events;
+	if (c->eflags & EF_READY)
+		return;
+	c->eflags |= EF_READY;
+	hr_fifo_ready(w, &w->ready, c);
 }
 
 /* An empty mbuf with headroom; it was seen before that there is one. */

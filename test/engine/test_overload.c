@@ -237,8 +237,8 @@ static void test_cookie_before_the_entry(void **state)
 /* What the worker has of the system: committed chunks of everything that a SYN could take. */
 static uint64_t committed(struct pair *p)
 {
-	static const enum hr_memory all[] = {HR_MEM_CONN, HR_MEM_SYN, HR_MEM_TW4, HR_MEM_TW6,
-		HR_MEM_RANGE, HR_MEM_EXT, HR_MEM_DIR};
+	static const enum hr_memory all[] = {
+		HR_MEM_CONN, HR_MEM_SYN, HR_MEM_TW4, HR_MEM_TW6, HR_MEM_RANGE, HR_MEM_EXT};
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < RTE_DIM(all); i++)

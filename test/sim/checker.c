@@ -62,6 +62,12 @@ static void note_early(struct world *w, enum sim_side side, const struct sim_pkt
 	e->ce |= k->ecn == 3;
 }
 
+/* The generation of its handle while that was good. */
+static uint32_t life_of(const struct conn *c)
+{
+	return (hr_conn_generation(c) - 1) | 1;
+}
+
 static void begin(struct world *w, enum sim_side side, struct sim_flow *f, const struct conn *c)
 {
 	const struct tcb *t = &c->tcb;
@@ -69,7 +75,7 @@ static void begin(struct world *w, enum sim_side side, struct sim_flow *f, const
 
 	memset(f, 0, sizeof(*f));
 	f->known = true;
-	f->generation = c->generation;
+	f->generation = life_of(c);
 	f->out_max = t->iss + 1;
 	f->in_max = t->rcv_nxt;
 	f->edge_in = t->snd_una + t->snd_wnd;
@@ -96,7 +102,7 @@ struct sim_flow *sim_flow_of(
 
 	must(i < SIM_FLOWS);
 	f = &w->flow[side][worker][i];
-	if (!f->known || f->generation != c->generation)
+	if (!f->known || f->generation != life_of(c))
 		begin(w, side, f, c);
 	return f;
 }

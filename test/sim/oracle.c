@@ -96,7 +96,7 @@ void sim_oracle_turn(struct world *w, enum sim_side side, unsigned worker)
 {
 	struct hr_worker *hw = hr_engine_worker(w->engine[side], worker);
 
-	for (uint32_t i = 1; i <= hw->dir_top; i++) {
+	for (uint32_t i = 1; i <= hw->conn_top; i++) {
 		struct conn *c = hr_conn_of(hw, i);
 
 		if (c != NULL)
