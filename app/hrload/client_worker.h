@@ -53,6 +53,7 @@ struct client_worker {
 	uint64_t epoch_us; /* the rate counts from here */
 	uint64_t opened;   /* of what was due since */
 	uint64_t batch;    /* connections per turn: 1 at first, doubles up to the limit */
+	uint64_t ended;    /* closed loop: to be followed by others in the next turn */
 	struct memo memo;  /* of responses */
 	struct latency_counts latency[LATENCIES];
 	char digest[SHA256_HEX]; /* of the first body */
