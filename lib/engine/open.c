@@ -81,10 +81,15 @@ void hr_open_reset(struct hr_worker *w, const struct hr_flow_key *k, const struc
 static bool path_to(struct hr_worker *w, const struct hr_flow_key *k, uint16_t params,
 	struct tcp_path *path, uint16_t *nexthop)
 {
-	struct hr_ip remote;
+	*nexthop = likely(!hr_key_is6(k) && !w->plain)
+			   ? hr_route_known(w->ip, k->laddr_id, k->raddr4, w->now_us)
+			   : 0;
+	if (unlikely(*nexthop == 0)) {
+		struct hr_ip remote;
 
-	remote_of(k, &remote);
-	*nexthop = hr_route_back(w->ip, k->laddr_id, &remote, w->now_us);
+		remote_of(k, &remote);
+		*nexthop = hr_route_back(w->ip, k->laddr_id, &remote, w->now_us);
+	}
 	memset(path, 0, sizeof(*path));
 	if (*nexthop == 0)
 		return false;

@@ -11,6 +11,7 @@
 #include "engine/worker.h"
 
 #define RX_AHEAD 4u /* segments whose connection's other lines are on their way */
+_Static_assert(HR_RX_BURST <= 64, "a bit each in rx_batch.control");
 
 void hr_rx_done(struct hr_worker *w, struct rte_mbuf *m, enum hr_drop why)
 {
@@ -35,75 +36,78 @@ void hr_key_of(struct hr_flow_key *k, uint32_t laddr_id, uint8_t family, const v
 	}
 }
 
-/* Tuple and hash of a parsed segment, or why it is not for us. */
-static enum hr_drop address(struct hr_worker *w, struct rx_batch *b, unsigned i)
+/* Place `at` of b for a packet that the short way does not take; false: it is gone. */
+static __rte_noinline bool parse_any(
+	struct hr_worker *w, struct rx_batch *b, struct rte_mbuf *m, unsigned at)
 {
-	const struct hr_frame *f = &b->frame[i];
-	uint32_t laddr_id = hr_laddr_find(w->ip, f->family, f->dst);
+	struct hr_frame *f = &b->frame[at];
+	struct tcp_seg *s = &b->seg[at];
+	enum hr_drop why = hr_frame_parse_any(m, w->e->caps[b->port].mac, f, s);
+	uint32_t laddr_id = 0;
 
-	if (laddr_id == 0)
-		return DROP_ip_not_local;
-	/* RFC 1122 4.2.3.10, RFC 9293 MUST-57: TCP does not answer what came by link-layer
-	 * broadcast. */
-	if (f->l2_group)
-		return DROP_ip_broadcast;
-	hr_key_of(&b->key[i], laddr_id, f->family, f->src, b->seg[i].dport, b->seg[i].sport);
-	b->hash[i] = hr_table_hash(w->table, &b->key[i]);
-	hr_table_prefetch(w->table, b->hash[i]);
-	return DROP_NONE;
+	if (why == DROP_NONE && f->kind == HR_FRAME_TCP) {
+		laddr_id = hr_laddr_find(w->ip, f->family, f->dst);
+		/* RFC 1122 4.2.3.10, RFC 9293 MUST-57: TCP does not answer what came by link-layer
+		 * broadcast. */
+		if (laddr_id == 0)
+			why = DROP_ip_not_local;
+		else if (f->l2_group)
+			why = DROP_ip_broadcast;
+	}
+	if (why != DROP_NONE) {
+		hr_rx_done(w, m, why);
+		return false;
+	}
+	if (f->kind == HR_FRAME_TCP) {
+		hr_key_of(&b->key[at], laddr_id, f->family, f->src, s->dport, s->sport);
+	} else {
+		memset(&b->key[at], 0, sizeof(b->key[at])); /* nobody's */
+		b->control |= UINT64_C(1) << at;
+	}
+	return true;
 }
 
-/* Parse into b; what is dropped here is gone. */
+/* The key of a usual frame, by words. */
+static void key4(
+	struct hr_flow_key *k, uint32_t laddr_id, uint32_t remote4, const struct tcp_seg *s)
+{
+	k->laddr_id = laddr_id;
+	k->lport = s->dport;
+	k->rport = s->sport;
+	memcpy(&k->raddr[0], &(uint64_t){remote4}, 8);
+	memset(&k->raddr[2], 0, 8);
+}
+
+/* Parse into b, hash, and fetch the lines of the table; what is dropped here is gone. */
 static void parse(struct hr_worker *w, struct rx_batch *b, struct rte_mbuf **m, unsigned n)
 {
-	const uint8_t *mac = w->e->caps[b->port].mac;
+	const uint64_t mac = hr_mac_word(w->e->caps[b->port].mac);
+	const struct hr_laddr_last *last = hr_laddr_last(w->ip);
+	const bool plain = w->plain;
+	unsigned at = 0;
 	uint64_t bytes = 0;
 
-	b->n = 0;
+	b->control = 0;
 	for (unsigned i = 0; i < n; i++) {
-		unsigned at = b->n;
-		enum hr_drop why;
+		uint64_t addresses = plain ? 0 : hr_usual_parse(m[i], mac, &b->seg[at]);
+		uint32_t local4 = (uint32_t)(addresses >> 32), id = 0;
 
 		bytes += m[i]->pkt_len;
-		if (likely(!w->plain))
-			why = hr_frame_parse(m[i], mac, &b->frame[at], &b->seg[at]);
-		else
-			why = hr_frame_parse_any(m[i], mac, &b->frame[at], &b->seg[at]);
-		if (why == DROP_NONE && b->frame[at].kind == HR_FRAME_TCP)
-			why = address(w, b, at);
-		if (unlikely(why != DROP_NONE)) {
-			hr_rx_done(w, m[i], why);
-			continue;
+		if (likely(addresses != 0)) {
+			id = hr_laddr_near(last, local4);
+			if (unlikely(id == 0))
+				id = hr_laddr_find(w->ip, 4, &local4);
 		}
-		b->m[at] = m[i];
-		b->n++;
+		if (likely(id != 0))
+			key4(&b->key[at], id, (uint32_t)addresses, &b->seg[at]);
+		else if (!parse_any(w, b, m[i], at))
+			continue;
+		b->m[at++] = m[i];
 	}
+	b->n = at;
+	hr_table_hash_burst(w->table, b->key, b->hash, at);
 	hr_count_n(&w->m, HR_C_rx_packets, n);
 	hr_count_n(&w->m, HR_C_rx_bytes, bytes);
-}
-
-/* One lookup per segment, in two rounds: all lines of the entries that the buckets speak for are on
- * their way before the first key is compared. */
-static void lookup(struct hr_worker *w, struct rx_batch *b)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		const uint8_t *e;
-
-		b->ref[i] =
-			b->frame[i].kind == HR_FRAME_TCP ? hr_table_guess(w->table, b->hash[i]) : 0;
-		if (b->ref[i] == 0)
-			continue;
-		e = hr_table_entry(w->table, b->ref[i]);
-		rte_prefetch0(e);
-		if (hr_ref_type(b->ref[i]) != HR_REF_CONN)
-			continue;
-		rte_prefetch0(e + RTE_CACHE_LINE_SIZE);
-		rte_prefetch0(e + 2 * RTE_CACHE_LINE_SIZE);
-		rte_prefetch0(e + 3 * RTE_CACHE_LINE_SIZE);
-	}
-	for (unsigned i = 0; i < b->n; i++)
-		if (b->frame[i].kind == HR_FRAME_TCP)
-			b->ref[i] = hr_table_confirm(w->table, &b->key[i], b->hash[i], b->ref[i]);
 }
 
 /* RFC 4861 7.3.1: progress of TCP says that the next hop is there. Not worth a store per ACK. */
@@ -115,31 +119,12 @@ static void confirm(struct hr_worker *w, const struct conn *c)
 		hr_nexthop_confirm(w->ip, c->nexthop, w->now_us);
 }
 
-void hr_rx_conn(struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigned i)
+/* What a segment meant beside what nearly all mean. refused: it was not taken as it came. */
+static __rte_noinline void unusual(struct hr_worker *w, struct conn *c, struct rx_batch *b,
+	unsigned i, uint32_t events, enum hr_drop refused)
 {
-	struct tcp_seg *s = &b->seg[i];
-	uint32_t una, events;
-	enum hr_drop why, refused = DROP_NONE;
+	enum hr_drop why = hr_tcp_ev_drop(events);
 
-	/* The peer needs each duplicate ACK, DSACK and ECE: one per segment that asks for it. */
-	if (unlikely(c->tcb.flags & TF_ACK_NOW)) {
-		hr_tx_ack_now(w, c);
-		if (c->tcb.state == TCPS_CLOSED) {
-			hr_open_stranger(w, b, i);
-			return;
-		}
-	}
-	una = c->tcb.snd_una;
-	s->m = b->m[i];
-	/* The pool is all but empty: the ACK counts, the payload will come again. */
-	if (s->payload_len > 0 && unlikely(!w->pool_checked || w->pool_left < 0) &&
-		hr_memory_scarce(w)) {
-		s->payload_len = 0;
-		s->flags &= (uint8_t) ~(TCPF_FIN | TCPF_URG);
-		refused = DROP_tcp_no_memory;
-	}
-	events = hr_tcp_input(&w->tcp, &c->tcb, s, w->now_us);
-	why = hr_tcp_ev_drop(events);
 	if (why == DROP_NONE)
 		why = refused;
 	if (likely(why == DROP_NONE))
@@ -148,31 +133,65 @@ void hr_rx_conn(struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigne
 		hr_drop(&w->m, why);
 	if (unlikely(b->source == RX_FORWARDED) && (c->eflags & EF_ACTIVE))
 		hr_count(&w->m, HR_C_arrival_mismatch);
-	if (unlikely(events & TCP_EV_STRAY))
-		hr_open_reset(w, &b->key[i], s);
+	if (events & TCP_EV_STRAY)
+		hr_open_reset(w, &b->key[i], &b->seg[i]);
+}
+
+/* The peer needs each duplicate ACK, DSACK and ECE: one per segment that asks for it. False: that
+ * was the connection's end. */
+static __rte_noinline bool ack_before(
+	struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigned i)
+{
+	hr_tx_ack_now(w, c);
+	if (c->tcb.state != TCPS_CLOSED)
+		return true;
+	hr_open_stranger(w, b, i);
+	return false;
+}
+
+void hr_rx_conn(struct hr_worker *w, struct conn *c, struct rx_batch *b, unsigned i)
+{
+	struct tcp_seg *s = &b->seg[i];
+	enum hr_drop refused = DROP_NONE;
+	uint32_t una, events;
+
+	if (unlikely(c->tcb.flags & TF_ACK_NOW) && !ack_before(w, c, b, i))
+		return;
+	una = c->tcb.snd_una;
+	/* The pool is all but empty: the ACK counts, the payload will come again. */
+	if (s->payload_len > 0 && unlikely(!w->pool_checked || w->pool_left < 0) &&
+		hr_memory_scarce(w)) {
+		s->payload_len = 0;
+		s->flags &= (uint8_t) ~(TCPF_FIN | TCPF_URG);
+		refused = DROP_tcp_no_memory;
+	}
+	events = hr_tcp_input(&w->tcp, &c->tcb, s, w->now_us);
+	if (likely((events & (TCP_EV_STRAY | UINT32_MAX << TCP_EV_DROP_SHIFT)) == 0 &&
+		    refused == DROP_NONE && b->source != RX_FORWARDED))
+		hr_count(&w->m, HR_C_accepted);
+	else
+		unusual(w, c, b, i, events, refused);
 	if (c->tcb.snd_una != una)
 		confirm(w, c);
 	hr_conn_heard(w, c, b->hash[i], events);
 }
 
-static void segment(struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t ref)
+static __rte_noinline void no_connection(
+	struct hr_worker *w, struct rx_batch *b, unsigned i, uint32_t ref)
 {
-	if (ref == 0) {
+	if (ref == 0)
 		hr_open_stranger(w, b, i);
-		return;
-	}
-	switch (hr_ref_type(ref)) {
-	case HR_REF_CONN:
-		hr_rx_conn(w, hr_conn_at(w, hr_ref_index(ref)), b, i);
-		break;
-	case HR_REF_SYN:
+	else if (hr_ref_type(ref) == HR_REF_SYN)
 		hr_open_syn(w, b, i, ref);
-		break;
-	default:
+	else
 		hr_open_tw(w, b, i, ref);
-		break;
-	}
 }
+
+static bool is_conn(uint32_t ref)
+{
+	return ref - 1 < HR_REF_INDEX_MASK;
+}
+_Static_assert(HR_REF_CONN == 0, "the index alone");
 
 /*
  * The lines that a connection leads to: what it sent and what its application knows it by. Its own
@@ -182,7 +201,7 @@ static void fetch_behind(struct hr_worker *w, const struct rx_batch *b, unsigned
 {
 	const struct conn *c;
 
-	if (b->ref[i] == 0 || hr_ref_type(b->ref[i]) != HR_REF_CONN)
+	if (!is_conn(b->ref[i]))
 		return;
 	c = hr_conn_at(w, hr_ref_index(b->ref[i]));
 	rte_prefetch0(c->user);
@@ -198,22 +217,25 @@ void hr_rx_burst(
 	b->source = source;
 	parse(w, b, m, n);
 	hr_stage_end(w, HR_C_cycles_parse);
-	lookup(w, b);
+	hr_table_find_burst(w->table, b->key, b->hash, b->ref, b->n);
 	hr_stage_end(w, HR_C_cycles_lookup);
 	memset(w->table_changed, 0, sizeof(w->table_changed));
 	for (unsigned i = 0; i < RTE_MIN(b->n, RX_AHEAD); i++)
 		fetch_behind(w, b, i);
 	for (unsigned i = 0; i < b->n; i++) {
+		uint32_t ref = b->ref[i];
+
 		if (i + RX_AHEAD < b->n)
 			fetch_behind(w, b, i + RX_AHEAD);
-		if (b->frame[i].kind != HR_FRAME_TCP) {
-			hr_control(w, b, i);
-			continue;
-		}
 		/* What came before may have opened, closed or moved this tuple. */
-		if (hr_table_may_have_changed(w, b->hash[i]))
-			b->ref[i] = hr_table_find(w->table, &b->key[i], b->hash[i]);
-		segment(w, b, i, b->ref[i]);
+		if (unlikely(hr_table_may_have_changed(w, b->hash[i])))
+			ref = hr_table_find(w->table, &b->key[i], b->hash[i]);
+		if (likely(is_conn(ref)))
+			hr_rx_conn(w, hr_conn_at(w, hr_ref_index(ref)), b, i);
+		else if (likely(!(b->control >> i & 1)))
+			no_connection(w, b, i, ref);
+		else
+			hr_control(w, b, i);
 	}
 	w->rx_n += n;
 	hr_stage_end(w, HR_C_cycles_input);

@@ -90,9 +90,10 @@ struct rx_batch {
 	struct tcp_seg seg[HR_RX_BURST];
 	struct hr_flow_key key[HR_RX_BURST];
 	uint64_t hash[HR_RX_BURST];
-	struct hr_frame frame[HR_RX_BURST];
 	uint32_t ref[HR_RX_BURST];
 	struct rte_mbuf *m[HR_RX_BURST];
+	struct hr_frame frame[HR_RX_BURST]; /* of those in control */
+	uint64_t control;                   /* bit i: it is not TCP */
 	unsigned n;
 	unsigned port;
 	enum rx_source source;

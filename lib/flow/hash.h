@@ -21,6 +21,8 @@ struct hr_hash {
 void hr_hash_init(struct hr_hash *h, const uint64_t key[2], bool siphash);
 /* Reads no more than hr_key_len(k) bytes. */
 uint64_t hr_hash_key(const struct hr_hash *h, const struct hr_flow_key *k);
+/* Of n keys, all 24 bytes of which can be read. */
+void hr_hash_keys(const struct hr_hash *h, const struct hr_flow_key *k, uint64_t *hash, unsigned n);
 const char *hr_hash_name(const struct hr_hash *h);
 
 #endif

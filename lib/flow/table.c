@@ -367,24 +367,46 @@ uint32_t hr_table_find(const struct hr_table *t, const struct hr_flow_key *k, ui
 	}
 }
 
-uint32_t hr_table_guess(const struct hr_table *t, uint64_t hash)
+void hr_table_hash_burst(
+	const struct hr_table *t, const struct hr_flow_key *k, uint64_t *hash, unsigned n)
+{
+	hr_hash_keys(&t->hash, k, hash, n);
+	for (unsigned i = 0; i < n; i++)
+		rte_prefetch0(chain_of(t, hash[i]));
+}
+
+/* The entry that the tag speaks for, without a look at its key; its lines are on their way. */
+static uint32_t guess(const struct hr_table *t, uint64_t hash)
 {
 	const struct bucket *b = chain_of(t, hash);
-	uint32_t hits = match(b, tag_of(hash));
+	uint32_t hits = match(b, tag_of(hash)), ref;
+	const uint8_t *e;
 
-	return hits != 0 ? b->ref[__builtin_ctz(hits)] : 0;
+	if (hits == 0)
+		return 0;
+	ref = b->ref[__builtin_ctz(hits)];
+	e = (const uint8_t *)key_of(t, ref);
+	rte_prefetch0(e);
+	if (hr_ref_type(ref) == HR_REF_CONN) {
+		rte_prefetch0(e + RTE_CACHE_LINE_SIZE);
+		rte_prefetch0(e + 2 * RTE_CACHE_LINE_SIZE);
+		rte_prefetch0(e + 3 * RTE_CACHE_LINE_SIZE);
+	}
+	return ref;
 }
 
-const void *hr_table_entry(const struct hr_table *t, uint32_t ref)
+void hr_table_find_burst(const struct hr_table *t, const struct hr_flow_key *k,
+	const uint64_t *hash, uint32_t *ref, unsigned n)
 {
-	return key_of(t, ref);
-}
-
-uint32_t hr_table_confirm(
-	const struct hr_table *t, const struct hr_flow_key *k, uint64_t hash, uint32_t guess)
-{
-	return likely(guess != 0 && hr_key_equal(k, key_of(t, guess))) ? guess
-								       : hr_table_find(t, k, hash);
+	for (unsigned i = 0; i < n; i++)
+		ref[i] = guess(t, hash[i]);
+	for (unsigned i = 0; i < n; i++) {
+		/* A bucket without the tag that nothing follows: most strangers. */
+		if (ref[i] == 0 && chain_of(t, hash[i])->overflow == 0)
+			continue;
+		if (unlikely(ref[i] == 0 || !hr_key_equal(&k[i], key_of(t, ref[i]))))
+			ref[i] = hr_table_find(t, &k[i], hash[i]);
+	}
 }
 
 int hr_table_insert(struct hr_table *t, const struct hr_flow_key *k, uint64_t hash, uint32_t ref)

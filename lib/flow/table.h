@@ -35,13 +35,16 @@ void hr_table_free(struct hr_table *t);
 uint64_t hr_table_hash(const struct hr_table *t, const struct hr_flow_key *k);
 void hr_table_prefetch(const struct hr_table *t, uint64_t hash);
 
-/* For a burst, in two rounds: the entry that the tag in the bucket speaks for, or 0, without a look
- * at its key, so that the caller can have its lines fetched (hr_table_entry()); then the reference,
- * or 0. */
-uint32_t hr_table_guess(const struct hr_table *t, uint64_t hash);
-const void *hr_table_entry(const struct hr_table *t, uint32_t ref);
-uint32_t hr_table_confirm(
-	const struct hr_table *t, const struct hr_flow_key *k, uint64_t hash, uint32_t guess);
+/*
+ * For a burst, in three rounds, so that its cache misses overlap: hr_table_hash_burst() hashes n
+ * keys and fetches their buckets' lines; hr_table_find_burst() fetches the lines of the entries
+ * that the tags in the buckets speak for, all four of a connection, and then compares keys. ref[i]:
+ * the reference, or 0. The keys are read as a whole, whatever their family.
+ */
+void hr_table_hash_burst(
+	const struct hr_table *t, const struct hr_flow_key *k, uint64_t *hash, unsigned n);
+void hr_table_find_burst(const struct hr_table *t, const struct hr_flow_key *k,
+	const uint64_t *hash, uint32_t *ref, unsigned n);
 /* The reference, or 0. */
 uint32_t hr_table_find(const struct hr_table *t, const struct hr_flow_key *k, uint64_t hash);
 /* The key must not be present. 0 or -ENOMEM. */

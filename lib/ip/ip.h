@@ -10,6 +10,8 @@
 #ifndef HR_IP_IP_H
 #define HR_IP_IP_H
 
+#include <rte_byteorder.h>
+
 #include "base/rng.h"
 #include "base/slab.h"
 #include "flow/key.h"
@@ -62,6 +64,23 @@ void hr_ip_free(struct hr_ip_layer *ip);
 /* Id of a local address (network order bytes), 0 when it is not ours. O(1), one line for
  * those near the one used last. */
 uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void *addr);
+
+/* What was found last, on a line of its own. */
+struct hr_laddr_last {
+	uint32_t first4, count4, index4; /* the IPv4 range, host order; count4 0 = nothing yet */
+	uint32_t gap4, gap_count4;       /* IPv4 addresses that are not ours, likewise */
+	uint32_t id6;                    /* of addr6, 0 = nothing yet */
+	uint8_t addr6[16];
+};
+const struct hr_laddr_last *hr_laddr_last(const struct hr_ip_layer *ip);
+/* hr_laddr_find() for an IPv4 address of the range found last; 0: ask hr_laddr_find(). */
+static inline uint32_t hr_laddr_near(const struct hr_laddr_last *last, uint32_t addr4)
+{
+	uint32_t d = rte_be_to_cpu_32(addr4) - last->first4;
+
+	return likely(d < last->count4) ? last->index4 + d : 0;
+}
+
 /* The address behind an id. */
 const struct hr_ip *hr_laddr(const struct hr_ip_layer *ip, uint32_t id);
 /* The port it lives on. */
@@ -86,6 +105,10 @@ uint16_t hr_route(
  * others. Who is on the link and wants an answer has asked for our address first, and is known. */
 uint16_t hr_route_back(
 	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us);
+/* The same where an IPv4 packet went before, from an address of the same port; 0: ask one of the
+ * others. */
+uint16_t hr_route_known(
+	struct hr_ip_layer *ip, uint32_t laddr_id, uint32_t remote4, uint64_t now_us);
 /* One more reference to a next hop that is referenced. */
 void hr_nexthop_hold(struct hr_ip_layer *ip, uint16_t nh);
 void hr_nexthop_put(struct hr_ip_layer *ip, uint16_t nh);

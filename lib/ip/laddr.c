@@ -212,14 +212,10 @@ static bool at_or_before(const struct hr_ip *first, const uint8_t *addr)
 				  : memcmp(first->b, addr, sizeof(first->b)) <= 0;
 }
 
-/* The last range of the family that starts at or before addr, if addr is in it. */
-static uint32_t search(const struct hr_ip_layer *ip, uint8_t family, const uint8_t *addr)
+/* Where the first range of the family is that starts after addr, from lo to hi. */
+static unsigned range_after(
+	const struct hr_ip_layer *ip, unsigned lo, unsigned hi, const uint8_t *addr)
 {
-	unsigned lo = family == 4 ? 0 : ip->n_ranges4, first = lo,
-		 hi = family == 4 ? ip->n_ranges4 : ip->n_ranges;
-	const struct hr_laddr_range *r;
-	uint32_t d;
-
 	while (lo < hi) {
 		unsigned mid = (lo + hi) / 2;
 
@@ -228,13 +224,46 @@ static uint32_t search(const struct hr_ip_layer *ip, uint8_t family, const uint8
 		else
 			hi = mid;
 	}
-	if (lo == first)
+	return lo;
+}
+
+static uint32_t search6(const struct hr_ip_layer *ip, const uint8_t *addr)
+{
+	unsigned after = range_after(ip, ip->n_ranges4, ip->n_ranges, addr);
+	const struct hr_laddr_range *r;
+	uint32_t d;
+
+	if (after == ip->n_ranges4)
 		return 0;
-	r = &ip->range[lo - 1];
+	r = &ip->range[after - 1];
 	d = distance(&r->first, addr);
-	if (d >= r->count)
-		return 0;
-	return (r->index + d) | (family == 6 ? HR_LADDR_V6 : 0);
+	return d < r->count ? (r->index + d) | HR_LADDR_V6 : 0;
+}
+
+/* Remembers the range, or what is between two: both addresses of each SYN are looked for. */
+static uint32_t search4(const struct hr_ip_layer *ip, const uint8_t *addr)
+{
+	unsigned after = range_after(ip, 0, ip->n_ranges4, addr);
+	struct hr_laddr_last *last = ip->last;
+	uint32_t from = 0, end = UINT32_MAX;
+
+	if (after != 0) {
+		const struct hr_laddr_range *r = &ip->range[after - 1];
+		uint32_t first = rte_be_to_cpu_32(r->first.v4), d = v4_number(addr) - first;
+
+		if (d < r->count) {
+			last->first4 = first;
+			last->count4 = r->count;
+			last->index4 = r->index;
+			return r->index + d;
+		}
+		from = first + r->count;
+	}
+	if (after < ip->n_ranges4)
+		end = rte_be_to_cpu_32(ip->range[after].first.v4);
+	last->gap4 = from;
+	last->gap_count4 = end - from;
+	return 0;
 }
 
 /* The range that an id is in. */
@@ -257,7 +286,7 @@ static const struct hr_laddr_range *range_of(const struct hr_ip_layer *ip, uint3
 uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void *addr)
 {
 	struct hr_laddr_last *last = ip->last;
-	uint32_t id, *not4 = NULL;
+	uint32_t id;
 
 	if (likely(family == 4)) {
 		uint32_t v4 = v4_number(addr), d = v4 - last->first4;
@@ -265,29 +294,23 @@ uint32_t hr_laddr_find(const struct hr_ip_layer *ip, uint8_t family, const void 
 		/* In the range of the last one: every client of a load generator is. */
 		if (likely(d < last->count4))
 			return last->index4 + d;
-		not4 = &last->not4[v4 * UINT32_C(0x9e3779b1) >> 24];
-		if (*not4 == v4) /* 0.0.0.0 is nobody's, too */
+		if (likely(v4 - last->gap4 < last->gap_count4))
 			return 0;
-	} else if (last->id6 != 0 && memcmp(last->addr6, addr, 16) == 0) {
+		return search4(ip, addr);
+	}
+	if (last->id6 != 0 && memcmp(last->addr6, addr, 16) == 0)
 		return last->id6;
-	}
-	id = search(ip, family, addr);
-	if (id == 0) {
-		if (not4 != NULL)
-			*not4 = v4_number(addr);
-		return 0;
-	}
-	if (family == 4) {
-		const struct hr_laddr_range *r = range_of(ip, id);
-
-		last->first4 = rte_be_to_cpu_32(r->first.v4);
-		last->count4 = r->count;
-		last->index4 = r->index;
-	} else {
+	id = search6(ip, addr);
+	if (id != 0) {
 		memcpy(last->addr6, addr, 16);
 		last->id6 = id;
 	}
 	return id;
+}
+
+const struct hr_laddr_last *hr_laddr_last(const struct hr_ip_layer *ip)
+{
+	return ip->last;
 }
 
 uint32_t hr_laddr_on_port(

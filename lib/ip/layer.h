@@ -61,16 +61,6 @@ struct hr_laddr_entry {
 	uint64_t defended_us; /* last answer to another station's claim, 0 = never */
 };
 
-/* What was found last: the IPv4 range, the IPv6 address. */
-struct hr_laddr_last {
-	uint32_t first4, count4, index4; /* host order; count4 0 = nothing yet */
-	uint32_t id6;                    /* 0 = nothing yet */
-	uint8_t addr6[16];
-	/* IPv4 addresses that are not ours, by a mix of their bits: each SYN's source is looked
-	 * for. */
-	uint32_t not4[256];
-};
-
 /* A connected subnet of a port; longest first. */
 struct hr_prefix {
 	struct hr_ip net;

@@ -210,6 +210,21 @@ static inline uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const st
 	return find_route(ip, laddr_id, remote, now_us, limit);
 }
 
+uint16_t hr_route_known(
+	struct hr_ip_layer *ip, uint32_t laddr_id, uint32_t remote4, uint64_t now_us)
+{
+	const struct hr_laddr_entry *local = &ip->laddr[HR_LADDR_INDEX(laddr_id)];
+	const struct hr_route_memo *memo = memo_of(ip, remote4);
+
+	/* An entry that is not filled in has no family. */
+	if (memo->remote4 != remote4 || memo->nh == 0 || local->ip.family != 4 ||
+		local->port != memo->port)
+		return 0;
+	ip->now_us = now_us;
+	hr_nh_hold(ip, &ip->nh[memo->nh]);
+	return memo->nh;
+}
+
 uint16_t hr_route(
 	struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote, uint64_t now_us)
 {

@@ -110,7 +110,7 @@ enum hr_drop hr_frame_parse_any(
 enum hr_drop hr_frame_parse(
 	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s)
 {
-	return likely(hr_usual_parse(m, mac, f, s)) ? DROP_NONE : hr_frame_parse_any(m, mac, f, s);
+	return likely(hr_usual_frame(m, mac, f, s)) ? DROP_NONE : hr_frame_parse_any(m, mac, f, s);
 }
 
 unsigned hr_eth_write(uint8_t *p, const uint8_t dst[6], const uint8_t src[6], uint16_t ethertype)

@@ -50,6 +50,21 @@ enum hr_drop hr_frame_parse(
 enum hr_drop hr_frame_parse_any(
 	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
 
+/*
+ * What is left of it for the usual frame on a worker: IPv4 source | destination << 32, as they lie
+ * in the packet, and s; 0: it is another frame, or a bad one, and nothing is known of it. The
+ * destination is not judged: the caller knows it as one of ours, or asks hr_frame_parse_any(). mac
+ * is hr_mac_word() of the port's.
+ */
+uint64_t hr_usual_parse(struct rte_mbuf *m, uint64_t mac, struct tcp_seg *s);
+static inline uint64_t hr_mac_word(const uint8_t mac[6])
+{
+	uint64_t word = 0;
+
+	memcpy(&word, mac, 6);
+	return word;
+}
+
 /* Parse a TCP header at the data start of m + l4_off (used for the frame above, and for tests and
  * fuzzing). Ports, lengths and options are checked, the checksum is not (it needs the addresses:
  * hr_frame_parse() does it). tos, ttl, l3_off and family stay 0. Of an option that occurs twice,

@@ -26,6 +26,14 @@ static __rte_always_inline uint32_t hr_load32(const void *p)
 	return v;
 }
 
+static __rte_always_inline uint64_t hr_load64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
 static __rte_always_inline uint16_t hr_load16(const void *p)
 {
 	uint16_t v;
@@ -88,7 +96,7 @@ unsigned hr_ip6_ext_len(uint8_t proto, const uint8_t *ext);
 #define HR_SYN_WSCALE    0x010303u
 
 /* hr_frame_parse() for the usual frames; false: it is another one, and nothing is known of it. */
-bool hr_usual_parse(
+bool hr_usual_frame(
 	struct rte_mbuf *m, const uint8_t mac[6], struct hr_frame *f, struct tcp_seg *s);
 /* len bytes of options at p when they are those that nearly all segments have; false: others, and
  * nothing was taken. Agrees with the general parser. */

@@ -29,26 +29,30 @@
 #define TCPO_UTO     BIT(5)
 #define TCPO_BAD     BIT(7) /* an illegal length ended option parsing (RFC 9293 MUST-7) */
 
+/* Some fields lie as the header has them, turned round: usual.c takes several at once. */
 struct tcp_seg {
 	struct rte_mbuf *m; /* the packet; NULL in tests without payload */
-	uint32_t seq, ack;
-	uint32_t tsval, tsecr;
-	uint16_t wnd; /* as on the wire: not scaled */
+	uint32_t ack, seq;
+	uint32_t tsecr, tsval;
 	uint16_t urg;
-	uint16_t mss;
-	uint16_t payload_off; /* from the data start of m */
-	uint32_t payload_len;
-	uint8_t flags; /* TCPF_* */
-	uint8_t opts;  /* TCPO_* */
+	uint16_t sum;     /* the checksum, which was checked */
+	uint16_t wnd;     /* as on the wire: not scaled */
+	uint8_t flags;    /* TCPF_* */
+	uint8_t data_off; /* as on the wire, with the four bits beside it */
+	uint16_t dport, sport;
+	uint8_t opts; /* TCPO_* */
 	uint8_t wscale;
-	uint8_t tos;       /* IPv4 TOS or IPv6 traffic class: DSCP and ECN */
+	uint16_t mss;
+	uint32_t payload_len;
+	uint16_t payload_off; /* from the data start of m */
+	uint8_t tos;          /* IPv4 TOS or IPv6 traffic class: DSCP and ECN */
+	uint8_t l3_off;       /* of the IP header from the data start */
+	uint8_t family;       /* 4 or 6 */
+	uint8_t ttl;
 	uint16_t sack_off; /* of the first SACK block from the data start of m, when TCPO_SACK */
 	uint8_t sack_n;    /* blocks, 1..4 */
-	uint8_t ttl;
-	uint16_t sport, dport;
-	uint8_t l3_off; /* of the IP header from the data start */
-	uint8_t family; /* 4 or 6 */
-	uint16_t uto;   /* RFC 5482: bit 15 = minutes, else seconds; when TCPO_UTO */
+	uint8_t spare;
+	uint16_t uto; /* RFC 5482: bit 15 = minutes, else seconds; when TCPO_UTO */
 };
 _Static_assert(sizeof(struct tcp_seg) <= 64, "one cache line");
 

@@ -8,7 +8,7 @@ void hr_tcp_connect(struct tcp_ctx *c, struct tcb *t, const struct tcp_path *pat
 	const struct hr_tcp_params *p = &c->params[path->params];
 	bool v6 = hr_key_is6(&t->key);
 
-	hr_tcb_init(c, t, path->params, now_us);
+	hr_tcb_init(c, t, path->params, hr_tcp_ts_offset(c, &t->key), now_us);
 	t->iss = hr_isn(c, &t->key, path, now_us);
 	t->snd_una = t->iss;
 	t->snd_nxt = t->iss;

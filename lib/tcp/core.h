@@ -103,7 +103,9 @@ void tcb_enter(struct tcb *t, enum tcp_state s);
 struct tcb_ext *hr_ext_get(struct tcp_ctx *c, struct tcb *t);
 void hr_ext_put(struct tcp_ctx *c, struct tcb *t);      /* when nothing in it is needed */
 uint32_t hr_tcb_end(struct tcb *t, enum hr_reason why); /* CLOSED: returns TCP_EV_CLOSED once */
-void hr_tcb_init(struct tcp_ctx *c, struct tcb *t, uint16_t params, uint64_t now_us);
+/* t->key stays, all else is as at the beginning. */
+void hr_tcb_init(
+	struct tcp_ctx *c, struct tcb *t, uint16_t params, uint32_t ts_off, uint64_t now_us);
 void hr_tcb_peer_options(
 	struct tcp_ctx *c, struct tcb *t, bool ts, bool sack, bool wscale, uint8_t shift);
 void hr_tcb_established(struct tcp_ctx *c, struct tcb *t, uint64_t now_us);

@@ -165,12 +165,13 @@ uint8_t hr_params_wscale(const struct hr_tcp_params *p)
  */
 uint32_t hr_params_window(const struct hr_tcp_params *p, uint32_t mss)
 {
-	uint32_t whole;
+	uint32_t segs;
 
-	if (p->syn_order != HR_SYN_LINUX)
+	/* With more than 16 bits of whole segments the division is not needed. */
+	if (p->syn_order != HR_SYN_LINUX || p->rcv_buf_bytes >= UINT16_MAX + mss)
 		return p->rcv_buf_bytes;
-	whole = p->rcv_buf_bytes - p->rcv_buf_bytes % mss;
-	return whole <= UINT16_MAX && whole / mss >= 16 ? whole : p->rcv_buf_bytes;
+	segs = p->rcv_buf_bytes / mss;
+	return segs >= 16 && segs * mss <= UINT16_MAX ? segs * mss : p->rcv_buf_bytes;
 }
 
 /* The MSS we announce and never exceed: MTU less the fixed headers (RFC 9293 MUST-67). */

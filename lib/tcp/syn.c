@@ -62,6 +62,7 @@ enum hr_drop hr_syn_open(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_f
 		return DROP_tcp_syn_bad;
 	hr_syn_fill(c, e, k, path, s);
 	e->iss = hr_isn(c, k, path, now_us);
+	hr_syn_set_ts_off(c, e);
 	hr_count(c->m, HR_C_syn_received);
 	hr_syn_ack(c, e, path, now_us, o);
 	return DROP_NONE;
@@ -82,7 +83,7 @@ void hr_syn_ack(struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_pat
 {
 	const struct hr_tcp_params *p = &c->params[path->params];
 
-	memset(o, 0, sizeof(*o));
+	memset(o, 0, offsetof(struct tcp_out, sack)); /* no blocks: sack_n is 0 */
 	o->flags = (uint8_t)(TCPF_SYN | TCPF_ACK | (e->ecn ? TCPF_ECE : 0));
 	o->seq = e->iss;
 	o->ack = e->irs + 1;
@@ -95,7 +96,7 @@ void hr_syn_ack(struct tcp_ctx *c, const struct tcp_syn *e, const struct tcp_pat
 	o->tos = (uint8_t)(p->dscp << 2);
 	if (e->ts) {
 		o->opts |= TCPO_TS;
-		o->tsval = tcp_ms(now_us) + hr_tcp_ts_offset(c, &e->key);
+		o->tsval = tcp_ms(now_us) + hr_syn_ts_off(c, e);
 		o->tsecr = e->tsval;
 	}
 	if (e->sack)
@@ -186,7 +187,9 @@ void hr_tcp_accept(struct tcp_ctx *c, struct tcb *t, const struct tcp_syn *e,
 	const struct hr_tcp_params *p = &c->params[path->params];
 
 	t->key = e->key;
-	hr_tcb_init(c, t, path->params, now_us);
+	if (likely(!hr_key_is6(&e->key)))
+		t->key.raddr[3] = 0;
+	hr_tcb_init(c, t, path->params, hr_syn_ts_off(c, e), now_us);
 	t->flags |= (e->ecn ? TF_ECN : 0) | TF_PASSIVE | (e->retries != 0 ? TF_TIMED_SYN : 0);
 	t->iss = e->iss;
 	t->snd_una = e->iss;

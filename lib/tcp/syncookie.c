@@ -80,6 +80,7 @@ enum hr_drop hr_syn_cookie(struct tcp_ctx *c, const struct hr_flow_key *k,
 	}
 	e.iss = cookie(c, k, e.irs, (uint32_t)(now_us / COOKIE_PERIOD_US), e.ts) +
 		step_of(hr_syn_mss(&e), e.ts);
+	hr_syn_set_ts_off(c, &e);
 	hr_syn_ack(c, &e, path, now_us, o);
 	if (e.ts) {
 		uint32_t ts = (o->tsval & ~COOKIE_OPT_MASK) | (uint32_t)e.wscale << 2 |
@@ -119,6 +120,7 @@ bool hr_cookie_check(struct tcp_ctx *c, struct tcp_syn *e, const struct hr_flow_
 		return false;
 	memset(e, 0, sizeof(*e));
 	e->key = *k;
+	hr_syn_set_ts_off(c, e);
 	e->irs = irs;
 	e->iss = iss;
 	hr_syn_set_mss(e, mss_steps[mss_index]);

@@ -90,7 +90,7 @@ void hr_tcp_connect(struct tcp_ctx *c, struct tcb *t, const struct tcp_path *pat
 
 /* A SYN-RECEIVED connection of a listener, 48 bytes. */
 struct tcp_syn {
-	struct hr_flow_key key;
+	struct hr_flow_key key; /* the last word, which IPv4 has no use for: see syn.h */
 	uint32_t irs, iss;
 	uint32_t tsval;          /* peer's timestamp: TS.Recent */
 	uint32_t due : 20;       /* of the next retransmission, in units of 512 us; 0 = none */

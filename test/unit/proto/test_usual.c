@@ -154,7 +154,7 @@ static bool agree(struct rte_mbuf *m)
 	memset(&g, 0, sizeof(g));
 	memset(&s, 0, sizeof(s));
 	memset(&t, 0, sizeof(t));
-	if (!hr_usual_parse(m, our_mac, &f, &s))
+	if (!hr_usual_frame(m, our_mac, &f, &s))
 		return false;
 	why = hr_frame_parse_any(m, our_mac, &g, &t);
 	assert_int_equal(why, DROP_NONE);
