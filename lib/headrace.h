@@ -41,7 +41,7 @@ struct hr_worker;
 struct hr_port;
 struct hr_hist;
 
-/** A connection: {generation:32, worker:6, directory:26}. 0 is never a connection. */
+/** A connection: {generation:32, worker:6, index:26}. 0 is never a connection. */
 typedef uint64_t hr_conn;
 
 /** No deadline: nothing will ever happen by itself. */

@@ -72,7 +72,7 @@ static struct rte_mbuf *send_mbuf(struct hr_worker *w)
 		if (!enough)
 			return NULL;
 	}
-	return w->tx_spare[--w->tx_spares];
+	return hr_tx_spare(w);
 }
 
 /* Bytes that make one segment, while nothing else is queued: false when it is not that simple. */

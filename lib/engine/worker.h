@@ -27,6 +27,7 @@
 #define HR_RX_BURST      64
 #define HR_CHANGED_WORDS 16
 #define HR_TX_STAGE      512 /* frames waiting for a port */
+#define HR_TX_AHEAD      4   /* spare mbufs whose lines are on their way */
 #define HR_TX_SPARE      128 /* mbufs at hand for sending, so that what the core emits can be sent */
 #define HR_RST_BUCKETS   256
 /* In front of payload: Ethernet, IPv6 and the longest TCP header. */
@@ -165,7 +166,7 @@ struct hr_worker {
 	uint64_t
 		rst_second; /* which one the numbers are of: answers to strangers, by destination */
 	uint32_t rst_sent[HR_RST_BUCKETS], rst_most;
-	uint32_t sweep, sweep_left; /* directory walk after a next hop failed */
+	uint32_t sweep, sweep_left; /* walk over connections after a next hop failed */
 	uint32_t timer_free;
 	uint32_t app_timers;
 	void *user;
@@ -421,8 +422,19 @@ static inline void hr_conn_ready(struct hr_worker *w, struct conn *c, uint32_t e
 /* An empty mbuf with headroom; it was seen before that there is one. */
 static inline struct rte_mbuf *hr_tx_spare(struct hr_worker *w)
 {
+	struct rte_mbuf *m;
+
 	must(w->tx_spares > 0);
-	return w->tx_spare[--w->tx_spares];
+	m = w->tx_spare[--w->tx_spares];
+	/* A later one's header, and the end of its headroom, where headers go: other mbufs were
+	 * used since it was. */
+	if (likely(w->tx_spares >= HR_TX_AHEAD)) {
+		const uint8_t *next = (const uint8_t *)w->tx_spare[w->tx_spares - HR_TX_AHEAD];
+
+		rte_prefetch0(next);
+		rte_prefetch0(next + sizeof(*m) + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
+	}
+	return m;
 }
 
 static inline struct tcp_syn *hr_syn_at(struct hr_worker *w, uint32_t index)
