@@ -304,6 +304,13 @@ static void one(struct bench *b)
 {
 	static struct scale s;
 
+	if (b->rounds != 1) {
+		fprintf(stderr,
+			"bench_scale: --rounds %u: what is left in memory counts from the start of "
+			"the process; use 1, and start it again\n",
+			b->rounds);
+		exit(2);
+	}
 	memset(&s, 0, sizeof(s));
 	if (b->quick) {
 		b->max = RTE_MIN(b->max, UINT64_C(10000));
