@@ -313,7 +313,7 @@ static __rte_always_inline bool tx_usual(struct hr_worker *w, struct conn *c, ui
 		return false;
 	if (answer == TCP_USUAL_SEGMENT)
 		usual_send(w, c, nh, s, &u);
-	at = tcp_usual_deadline(&w->tcp, &c->tcb, out_us);
+	at = hr_tcp_deadline(&w->tcp, &c->tcb, out_us);
 	if (unlikely(at < c->timer.when_us))
 		hr_wheel_set(&w->wheel, c, at);
 	return true;

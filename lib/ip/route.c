@@ -196,33 +196,34 @@ static __rte_noinline uint16_t find_route(struct hr_ip_layer *ip, uint32_t laddr
 	return hr_nh_number(ip, e);
 }
 
+/* The next hop of an IPv4 destination that was asked for before, from an address of the same port;
+ * 0: it is not remembered. */
+static inline uint16_t remembered(struct hr_ip_layer *ip, uint32_t laddr_id, uint32_t remote4)
+{
+	const struct hr_route_memo *memo = memo_of(ip, remote4);
+
+	if (unlikely(memo->remote4 != remote4 || memo->nh == 0 || (laddr_id & HR_LADDR_V6) ||
+		     memo->port != hr_laddr_port(ip, laddr_id)))
+		return 0;
+	hr_nh_hold(ip, &ip->nh[memo->nh]);
+	return memo->nh;
+}
+
 static inline uint16_t route(struct hr_ip_layer *ip, uint32_t laddr_id, const struct hr_ip *remote,
 	uint64_t now_us, struct hr_rate *limit)
 {
-	const struct hr_route_memo *memo = memo_of(ip, remote->v4);
+	uint16_t nh;
 
 	ip->now_us = now_us;
-	if (likely(remote->family == 4 && memo->remote4 == remote->v4 && memo->nh != 0 &&
-		    !(laddr_id & HR_LADDR_V6) && memo->port == hr_laddr_port(ip, laddr_id))) {
-		hr_nh_hold(ip, &ip->nh[memo->nh]);
-		return memo->nh;
-	}
-	return find_route(ip, laddr_id, remote, now_us, limit);
+	nh = likely(remote->family == 4) ? remembered(ip, laddr_id, remote->v4) : 0;
+	return likely(nh != 0) ? nh : find_route(ip, laddr_id, remote, now_us, limit);
 }
 
 uint16_t hr_route_known(
 	struct hr_ip_layer *ip, uint32_t laddr_id, uint32_t remote4, uint64_t now_us)
 {
-	const struct hr_laddr_entry *local = &ip->laddr[HR_LADDR_INDEX(laddr_id)];
-	const struct hr_route_memo *memo = memo_of(ip, remote4);
-
-	/* An entry that is not filled in has no family. */
-	if (memo->remote4 != remote4 || memo->nh == 0 || local->ip.family != 4 ||
-		local->port != memo->port)
-		return 0;
 	ip->now_us = now_us;
-	hr_nh_hold(ip, &ip->nh[memo->nh]);
-	return memo->nh;
+	return remembered(ip, laddr_id, remote4);
 }
 
 uint16_t hr_route(

@@ -91,12 +91,11 @@ static void rtt_input(struct tcp_ctx *c, struct tcb *t, struct tcp_ack *a, uint6
 	/* Only retransmitted data was acknowledged: the echoed timestamp tells which transmission
 	 * it was (RFC 7323 4.1). Not one from before the data left. */
 	if (a->rtt_us == 0 && a->ts) {
-		int32_t ms = (int32_t)(tcp_tsval(t, now_us) - a->tsecr);
+		uint32_t rtt_us = tcp_ts_rtt_us(t, a->tsecr, now_us);
 
-		if (ms >= 0 && ms < 3600000 &&
-			(a->wait_us == 0 || (uint32_t)ms <= a->wait_us / 1000 + 1) &&
-			!held_syn(t, a, (uint32_t)ms, now_us))
-			a->rtt_us = (uint32_t)hr_max(ms, 1) * 1000;
+		if ((a->wait_us == 0 || rtt_us / 1000 <= a->wait_us / 1000 + 1) &&
+			!held_syn(t, a, rtt_us / 1000, now_us))
+			a->rtt_us = rtt_us;
 	}
 	if (a->rtt_us != 0)
 		hr_rtt_sample(c, t, a->rtt_us, a->prior_flight, now_us);

@@ -49,6 +49,14 @@ static inline uint32_t tcp_tsval(const struct tcb *t, uint64_t now_us)
 	return tcp_ms(now_us) + t->ts_off;
 }
 
+/* The round trip that an echoed timestamp tells, a millisecond at least; 0: it is none of ours. */
+static inline uint32_t tcp_ts_rtt_us(const struct tcb *t, uint32_t tsecr, uint64_t now_us)
+{
+	int32_t ms = (int32_t)(tcp_tsval(t, now_us) - tsecr);
+
+	return ms >= 0 && ms < 3600000 ? (uint32_t)hr_max(ms, 1) * 1000 : 0;
+}
+
 /* RFC 7323 5.3 R1: older than what was heard last, which is not itself too old to compare with. */
 static inline bool tcp_ts_old(const struct tcb *t, const struct tcp_seg *s, uint64_t now_us)
 {

@@ -65,8 +65,7 @@ static uint64_t head_rto_at(const struct tcp_ctx *c, const struct tcb *t, uint64
 
 /* New data starts a timer that does not run (RFC 6298 5.1), and moves the probe behind it (RFC
  * 8985 7.2), but not behind the RTO. */
-static __attribute__((noinline)) void timer_sent_any(
-	struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
+void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
 {
 	uint64_t at, last;
 
@@ -83,25 +82,6 @@ static __attribute__((noinline)) void timer_sent_any(
 	if (t->timer == TT_PERSIST)
 		t->backoff = 0;
 	hr_timer_rearm(c, t, now_us);
-}
-
-/* Usually all is well and nothing was in flight: then the probe's time is the next. */
-void hr_timer_sent(struct tcp_ctx *c, struct tcb *t, uint64_t now_us)
-{
-	const struct hr_tcp_params *p = tcp_params(c, t);
-	uint32_t pto = TCP_TLP_NO_RTT_US, odd = t->timer | t->ext | t->backoff | c->plain;
-
-	if (odd != 0 || !(t->flags & TF_SACK) || !p->tlp || t->snd_wnd == 0 ||
-		!tcb_in(t, TCPS_SYNCHRONISED)) {
-		timer_sent_any(c, t, now_us);
-		return;
-	}
-	if (t->flags & TF_RTT_VALID) {
-		pto = t->srtt_us8 / 4 + (tcb_flight(t) <= t->snd_mss ? TCP_TLP_ACK_US : 0);
-		pto = (uint32_t)hr_max(pto, p->tlp_min_us);
-	}
-	pto = (uint32_t)hr_min(pto, hr_min(t->rto_us, p->rto_max_us));
-	hr_timer_arm(t, TT_TLP, now_us + pto);
 }
 
 /* A time on the ms clock, as microseconds; it may lie up to 24 days around now. */

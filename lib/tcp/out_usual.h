@@ -119,14 +119,4 @@ static __rte_always_inline enum tcp_usual_answer tcp_usual_output(
 	return TCP_USUAL_SEGMENT;
 }
 
-/* hr_tcp_deadline() after the short way. */
-static __rte_always_inline uint64_t tcp_usual_deadline(
-	const struct tcp_ctx *c, const struct tcb *t, uint64_t now_us)
-{
-	if (unlikely((t->flags & TF_ACK_DELAY) || t->state == TCPS_FIN_WAIT_2 ||
-		     tcp_params(c, t)->keepalive_ms != 0))
-		return hr_tcp_deadline(c, t, now_us);
-	return t->rexmit_at;
-}
-
 #endif

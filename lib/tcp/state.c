@@ -49,25 +49,15 @@ uint32_t hr_tcb_end(struct tcb *t, enum hr_reason why)
 	return TCP_EV_CLOSED;
 }
 
-/* In pieces that are short enough for stores: of all at once the compiler makes `rep stos`. */
-static void clear(struct tcb *t)
-{
-	uint8_t *p = (uint8_t *)t + sizeof(t->key);
-
-	_Static_assert(offsetof(struct tcb, key) == 0 && sizeof(*t) - sizeof(t->key) == 3 * 56 + 16,
-		"all of it");
-	memset(p, 0, 56);
-	memset(p + 56, 0, 56);
-	memset(p + 112, 0, 56);
-	memset(p + 168, 0, 16);
-}
-
 void hr_tcb_init(
 	struct tcp_ctx *c, struct tcb *t, uint16_t params, uint32_t ts_off, uint64_t now_us)
 {
 	const struct hr_tcp_params *p = &c->params[params];
 
-	clear(t);
+	_Static_assert(offsetof(struct tcb, rcv_nxt) == 32, "what is set here lies before");
+	hr_zero(&t->rcv_nxt, sizeof(*t) - offsetof(struct tcb, rcv_nxt));
+	t->state = TCPS_CLOSED;
+	t->snd_scale = 0;
 	t->params = params;
 	t->flags = p->nagle ? 0 : TF_NODELAY;
 	t->rcv_buf = p->rcv_buf_bytes;

@@ -109,10 +109,10 @@ static __attribute__((noinline)) uint32_t opened(
 	t->flags |= TF_SYN_DONE;
 	t->snd_una = s->ack;
 	if ((t->flags & TF_TS) && s->tsecr != 0) {
-		int32_t ms = (int32_t)(tcp_tsval(t, now_us) - s->tsecr);
+		uint32_t rtt_us = tcp_ts_rtt_us(t, s->tsecr, now_us);
 
-		if (ms >= 0 && ms < 3600000)
-			hr_rtt_sample(c, t, (uint32_t)hr_max(ms, 1) * 1000, 1, now_us);
+		if (rtt_us != 0)
+			hr_rtt_sample(c, t, rtt_us, 1, now_us);
 	}
 	t->snd_max_wnd = 0;
 	take_window(t, s, t->snd_scale);
