@@ -88,6 +88,21 @@ uint32_t *bench_shuffled(const struct bench *b, uint32_t n, uint64_t seed)
 	return v;
 }
 
+void bench_touch_pool(const struct bench *b, struct rte_mempool *pool)
+{
+	struct rte_mbuf **m = calloc(pool->size, sizeof(struct rte_mbuf *));
+	unsigned n = 0;
+
+	if (m == NULL)
+		bench_die(b, "no memory for %u pointers", pool->size);
+	while (n < pool->size && (m[n] = rte_pktmbuf_alloc(pool)) != NULL) {
+		memset(m[n]->buf_addr, 0, m[n]->buf_len);
+		n++;
+	}
+	rte_pktmbuf_free_bulk(m, n);
+	free(m);
+}
+
 uint64_t bench_resident(const struct bench *b)
 {
 	unsigned long rss = 0, huge = 0;

@@ -9,6 +9,7 @@
 #define HR_BENCH_BENCH_H
 
 #include <rte_cycles.h>
+#include <rte_mbuf.h>
 
 #include "base/base.h"
 
@@ -71,6 +72,8 @@ double bench_hz(void);
 /* A permutation of 0..n-1: the order in which nothing can be guessed by a prefetcher. The caller
  * frees it. */
 uint32_t *bench_shuffled(const struct bench *b, uint32_t n, uint64_t seed);
+/* Touch all that is free in the pool: pages that frames will be in are not a connection's. */
+void bench_touch_pool(const struct bench *b, struct rte_mempool *pool);
 /* From /proc/self/status: VmRSS and HugetlbPages together, bytes. */
 uint64_t bench_resident(const struct bench *b);
 

@@ -125,20 +125,6 @@ static const struct hr_app server_app = {.on_data = swallow, .on_eof = leave};
 
 /* --- a stage for each state */
 
-/* Pages that frames will be in are not a connection's. */
-static void touch_pool(struct bench *b, struct hr_worker *w)
-{
-	static struct rte_mbuf *m[MBUFS];
-	struct rte_mempool *pool = hr_worker_pool(w);
-	unsigned n = 0;
-
-	while (n < MBUFS && (m[n] = rte_pktmbuf_alloc(pool)) != NULL) {
-		memset(m[n]->buf_addr, 0, m[n]->buf_len);
-		n++;
-	}
-	rte_pktmbuf_free_bulk(m, n);
-}
-
 static struct hr_port *open_port(struct stage *s, unsigned serial, char side)
 {
 	char spec[64], err[HR_ERRLEN];
@@ -179,8 +165,8 @@ static void stage_open(struct stage *s, struct bench *b, uint32_t n)
 	s->client = open_engine(s, "clients", client, 0, n);
 	s->server = open_engine(s, "server", server, 1, n);
 	must(hr_listen(s->server, NULL, PORT, &server_app, NULL, NULL) == 0);
-	touch_pool(b, hr_engine_worker(s->client, 0));
-	touch_pool(b, hr_engine_worker(s->server, 0));
+	bench_touch_pool(b, hr_worker_pool(hr_engine_worker(s->client, 0)));
+	bench_touch_pool(b, hr_worker_pool(hr_engine_worker(s->server, 0)));
 }
 
 static void stage_close(struct stage *s)

@@ -200,20 +200,6 @@ static struct hr_engine *open_engine(struct scale *s, unsigned side)
 	return e;
 }
 
-/* Pages that frames will be in are not a connection's. */
-static void touch_pool(struct hr_worker *w)
-{
-	static struct rte_mbuf *m[MBUFS];
-	struct rte_mempool *pool = hr_worker_pool(w);
-	unsigned n = 0;
-
-	while (n < MBUFS && (m[n] = rte_pktmbuf_alloc(pool)) != NULL) {
-		memset(m[n]->buf_addr, 0, m[n]->buf_len);
-		n++;
-	}
-	rte_pktmbuf_free_bulk(m, n);
-}
-
 /* Nothing is lost on the link: each failure has a reason that is worth knowing. */
 void scale_judge(const struct scale *s)
 {
@@ -310,7 +296,7 @@ void scale_open(struct scale *s)
 			bench_die(s->b, "no memory for %u handles", s->n);
 		memset(end->handle, 0xff, bytes);
 		hr_worker_set_user(end->w, s);
-		touch_pool(end->w);
+		bench_touch_pool(s->b, hr_worker_pool(end->w));
 		meter_start(&end->meter, hr_worker_metrics(end->w));
 	}
 	must(hr_listen(s->end[SCALE_SERVER].e, NULL, PORT, &server_app, NULL, NULL) == 0);
